@@ -1,0 +1,1 @@
+"""Google Cloud's imaging services on one laptop, for the official clients."""

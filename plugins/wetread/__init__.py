@@ -1,0 +1,1 @@
+"""Wetread: a preliminary AI read of every imaging study."""
