@@ -1,0 +1,107 @@
+"""What an installation may set: one frozen record, built once at the edge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from wetread.core.canonical import digest
+from wetread.core.errors import problem
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The content of the Airflow variable ``wetread_settings``; every field has a default."""
+
+    location: str = "us-central1"
+    """Where the dataset lives."""
+    dataset: str = "imaging"
+    dicom_store: str = "studies"
+    fhir_store: str = "reports"
+    incoming_bucket: str = "wetread-incoming"
+    """Holds ``incoming/ staging/ processed/ failed/``."""
+    state_bucket: str = "wetread-state"
+    """Holds claims, manifests and findings; the one place that maps study keys to UIDs."""
+    study_events_topic: str = "study-events"
+    critical_alerts_topic: str = "critical-alerts"
+    study_key_secret: str = "wetread-study-key"  # noqa: S105 - the name of the secret, not its value
+    quiet_period_seconds: int = 60
+    """A study without a ``_COMPLETE`` object is complete when nothing arrived for so long."""
+    admitted_runs: int = 8
+    """Routine runs at a time, twice the laptop's parallelism; the rest waits in the state bucket."""
+    sampled_frames_per_series: int = 16
+    """CT and MR series longer than this are sampled evenly along their geometry."""
+    anomaly_threshold: float = 0.8
+    """An object at or above this score is an anomaly candidate."""
+    vision_max_results: int = 10
+    """Objects and labels asked for per image."""
+    vision_concurrency: int = 4
+    """Vision requests under way at a time, per task."""
+    detect_text: bool = False
+    """Ask Vision for text, too; off because text in images may name the patient."""
+    download_concurrency: int = 8
+    """Instances fetched from the DICOM store at a time, per task."""
+    frame_limit_bytes: int = 512 * 2**20
+    """A frame whose decoded size exceeds this is not decoded."""
+
+    def __post_init__(self) -> None:
+        for name in _POSITIVE:
+            if getattr(self, name) < 1:
+                raise problem("settings-invalid", f"{name} must be at least 1.")
+        if not 0 < self.anomaly_threshold <= 1:
+            raise problem("settings-invalid", "anomaly_threshold must lie in (0, 1].")
+
+    @property
+    def analysis_digest(self) -> str:
+        """The digest of the settings that change what an analysis finds."""
+        return digest({name: value for name, value in asdict(self).items() if name in _ANALYSIS})
+
+
+_POSITIVE = (
+    "quiet_period_seconds",
+    "admitted_runs",
+    "sampled_frames_per_series",
+    "vision_max_results",
+    "vision_concurrency",
+    "download_concurrency",
+    "frame_limit_bytes",
+)
+_ANALYSIS = frozenset(
+    {
+        "sampled_frames_per_series",
+        "anomaly_threshold",
+        "vision_max_results",
+        "detect_text",
+        "frame_limit_bytes",
+    }
+)
+
+
+def settings_from_json(text: str) -> Settings:
+    """Read the variable's JSON object; an unknown name or a wrong type is an error, not a default.
+
+    Raises
+    ------
+    PermanentError
+        ``settings-invalid``: the text is no JSON object, or a field is unknown or of another type.
+    """
+    try:
+        stored = json.loads(text)
+    except ValueError:
+        raise problem("settings-invalid", "wetread_settings is not JSON.") from None
+    if not isinstance(stored, dict):
+        raise problem("settings-invalid", "wetread_settings is not a JSON object.")
+    return Settings(**_checked(stored))
+
+
+def _checked(stored: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    for name, value in stored.items():
+        if name not in kinds:
+            raise problem("settings-invalid", f"there is no setting called {name!r}.")
+        is_number = kinds[name] is float and type(value) is int
+        if type(value) is not kinds[name] and not is_number:
+            raise problem("settings-invalid", f"{name} must be a {kinds[name].__name__}.")
+    return dict(stored)
