@@ -30,7 +30,7 @@ class Settings:
     quiet_period_seconds: int = 60
     """A study without a ``_COMPLETE`` object is complete when nothing arrived for so long."""
     admitted_runs: int = 8
-    """Routine runs at a time, twice the laptop's parallelism; the rest waits in the state bucket."""
+    """Routine runs at a time (2 x the laptop's parallelism); others wait in the state bucket."""
     sampled_frames_per_series: int = 16
     """CT and MR series longer than this are sampled evenly along their geometry."""
     anomaly_threshold: float = 0.8

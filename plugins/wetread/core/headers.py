@@ -1,0 +1,188 @@
+"""What the pipeline must know of a file before it imports it, read from the file's first bytes.
+
+A study of a thousand slices is indexed by a thousand small ranged reads; no pixel is touched.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from typing import Any
+
+from pydicom.dataset import FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
+
+from wetread.core.identity import UID_PATTERN
+
+FIRST_READ_BYTES = 32 * 1024
+"""Enough for the header of nearly every CT, MR, CR and US instance."""
+
+_PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+"""Float, Double Float and Pixel Data (PS3.3 section C.7.6.3)."""
+
+_PREAMBLE_BYTES = 132
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+"""Deflated Explicit VR Little Endian: lengths in it say nothing of the file's size (PS3.5 A.5)."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The facts of one instance that decide where it belongs and how it is analysed.
+
+    ``patient`` is an opaque token: equal tokens mean the same patient, and nothing else is kept.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    modality: str
+    image_type: tuple[str, ...]
+    manufacturer: str
+    presentation_intent: str
+    has_pixel_data: bool
+    patient: str
+    series_number: int | None = None
+    instance_number: int | None = None
+    number_of_frames: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def header_from_dict(stored: dict[str, Any]) -> Header:
+    """Read the stored form of a header back."""
+    return Header(**{**stored, "image_type": tuple(stored["image_type"])})
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a file cannot be taken: a reason code of ``outcomes.toml``."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NeedMore:
+    """The header goes on beyond the bytes at hand; read at least this many."""
+
+    size_bytes: int
+
+
+def read_header(
+    start: bytes, size_bytes: int, patient_token: Callable[[str], str]
+) -> Header | Refusal | NeedMore:
+    """Read the header of a Part 10 file of ``size_bytes`` from its first bytes (PS3.10 section 7).
+
+    ``patient_token`` turns a patient's identity into an opaque token; the identity goes no further.
+    """
+    whole = len(start) >= size_bytes
+    if start[128:132] != b"DICM":
+        return _not_dicom(len(start), size_bytes)
+    try:
+        return _read(start, size_bytes, patient_token)
+    except EOFError:
+        return Refusal("truncated") if whole else _more(start, size_bytes)
+    except InvalidDicomError:
+        return Refusal("not-dicom")
+    except Exception:  # pydicom raises many kinds on malformed headers; each means the same here
+        return Refusal("header-unreadable") if whole else NeedMore(size_bytes)
+
+
+def _not_dicom(read_bytes: int, size_bytes: int) -> Refusal:
+    """Say what a file without the prefix of Part 10 is (PS3.10 section 7.1)."""
+    if not size_bytes:
+        return Refusal("empty-file")
+    return Refusal("truncated" if read_bytes < _PREAMBLE_BYTES else "not-dicom")
+
+
+def _read(
+    start: bytes, size_bytes: int, patient_token: Callable[[str], str]
+) -> Header | Refusal | NeedMore:
+    stream = BytesIO(start)
+    pixels = _PixelDataStop(stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = read_partial(stream, stop_when=pixels)
+        if len(start) < size_bytes and not pixels.found:
+            return _more(start, size_bytes)
+        deflated = dataset.file_meta.get("TransferSyntaxUID") == _DEFLATED
+        if pixels.end_bytes > size_bytes and not deflated:
+            return Refusal("truncated")
+        return _header(dataset, pixels.found, patient_token)
+
+
+def _more(start: bytes, size_bytes: int) -> NeedMore:
+    return NeedMore(min(size_bytes, len(start) * 8))
+
+
+class _PixelDataStop:
+    """Stops the parser at the pixel data and remembers where the file says that they end."""
+
+    def __init__(self, stream: BytesIO) -> None:
+        self._stream = stream
+        self.found = False
+        self.end_bytes = 0
+
+    def __call__(self, tag: BaseTag, _vr: str | None, length: int) -> bool:
+        if tag in _PIXEL_DATA:
+            self.found = True
+            if length != _UNDEFINED_LENGTH:
+                self.end_bytes = self._stream.tell() + length
+        return self.found
+
+
+def _header(
+    dataset: FileDataset, has_pixel_data: bool, patient_token: Callable[[str], str]
+) -> Header | Refusal:
+    uids = [
+        str(dataset.get(name) or "")
+        for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    ]
+    if not all(UID_PATTERN.match(uid) for uid in uids):
+        return Refusal("missing-uids")
+    return Header(
+        study_instance_uid=uids[0],
+        series_instance_uid=uids[1],
+        sop_instance_uid=uids[2],
+        sop_class_uid=str(dataset.get("SOPClassUID") or ""),
+        transfer_syntax_uid=str(dataset.file_meta.get("TransferSyntaxUID") or ""),
+        modality=str(dataset.get("Modality") or ""),
+        image_type=_values(dataset.get("ImageType")),
+        manufacturer=str(dataset.get("Manufacturer") or ""),
+        presentation_intent=str(dataset.get("PresentationIntentType") or ""),
+        has_pixel_data=has_pixel_data,
+        patient=_patient(dataset, patient_token),
+        series_number=_integer(dataset.get("SeriesNumber")),
+        instance_number=_integer(dataset.get("InstanceNumber")),
+        number_of_frames=_integer(dataset.get("NumberOfFrames")) or 1,
+    )
+
+
+def _patient(dataset: FileDataset, patient_token: Callable[[str], str]) -> str:
+    """Return a token of the patient's id and issuer, or of the name where there is no id."""
+    patient_id = str(dataset.get("PatientID") or "").strip()
+    issuer = str(dataset.get("IssuerOfPatientID") or "").strip()
+    name = str(dataset.get("PatientName") or "").strip().upper()
+    if patient_id:
+        return patient_token(f"id\x1f{issuer}\x1f{patient_id}")
+    return patient_token(f"name\x1f{name}") if name else ""
+
+
+def _values(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+
+
+def _integer(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
