@@ -1,0 +1,75 @@
+# The commands of this project. Environments are made from hashed locks, and made again only when a
+# lock has changed.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3.11
+export PYTHON
+
+airflow    := .venvs/airflow/.installed
+localcloud := .venvs/localcloud/.installed
+judges     := .venvs/judges/.installed
+python     := .venvs/airflow/bin/python
+stack      := PYTHONPATH=include $(python) -m stack
+checked    := dags plugins include tests
+
+.PHONY: help install up down status demo test check format lock clean
+
+help:
+	@echo 'make install   make the environments below .venvs/'
+	@echo 'make demo      run the sample studies from bucket to report, then stop'
+	@echo 'make up        start the local cloud and Airflow'
+	@echo 'make status    say what is running and healthy'
+	@echo 'make down      stop what make up started'
+	@echo 'make test      run the tests                 ARGS="tests/core -x" narrows them'
+	@echo 'make check     lint, formatting and types'
+	@echo 'make format    apply the formatting and the safe fixes'
+	@echo 'make lock      resolve the requirements      ARGS=--upgrade moves the pins'
+	@echo 'make clean     stop, and remove state and results; environments stay'
+
+install: $(airflow) $(localcloud) $(judges)
+
+up: $(airflow) $(localcloud)
+	@$(stack) up
+
+down: $(airflow)
+	@$(stack) down
+
+status: $(airflow)
+	@$(stack) status
+
+demo: $(airflow) $(localcloud)
+	@$(stack) demo
+
+test: install
+	@$(python) -m pytest $(ARGS)
+
+check: $(airflow)
+	@$(python) -m ruff check $(checked)
+	@$(python) -m ruff format --check $(checked)
+	@$(python) -m mypy
+
+format: $(airflow)
+	@$(python) -m ruff check --fix $(checked)
+	@$(python) -m ruff format $(checked)
+
+lock: .venvs/uv/.installed
+	@tools/lock $(ARGS)
+
+clean:
+	@if [ -e $(airflow) ]; then $(stack) down; fi
+	@rm -rf .wetread build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venvs/uv/.installed: requirements-bootstrap.lock
+	@tools/environment uv
+
+$(airflow): .venvs/uv/.installed requirements.lock requirements-dev.lock pyproject.toml
+	@tools/environment airflow
+
+$(localcloud): .venvs/uv/.installed include/localcloud/requirements.lock include/localcloud/pyproject.toml
+	@tools/environment localcloud
+
+$(judges): .venvs/uv/.installed requirements-judges.lock
+	@tools/environment judges
