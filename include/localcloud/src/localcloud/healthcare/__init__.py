@@ -1,0 +1,1 @@
+"""Cloud Healthcare API v1: datasets, DICOM stores with DICOMweb, and FHIR stores."""

@@ -1,0 +1,1 @@
+"""A DICOM store: parse, index, search, retrieve, render, import and notify."""

@@ -1,0 +1,145 @@
+"""Names, labels, page tokens and field masks as every Healthcare resource uses them.
+
+Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.locations.datasets
+"""
+
+import base64
+import binascii
+import datetime
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from localcloud.errors import GoogleError
+from localcloud.http.call import Call
+
+MAX_LABELS = 64
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+
+_RESOURCE_ID = re.compile(r"[\w.\-]{1,256}")
+_LABEL_KEY = re.compile(r"(?![A-Z0-9_\-])[\w\-]{1,63}")
+_LABEL_VALUE = re.compile(r"[\w\-]{0,63}")
+_TOPIC = re.compile(r"projects/[^/]+/topics/[^/]+")
+_LABEL_TERM = re.compile(r"labels\.([\w\-]+)\s*=\s*\"?([\w\-]*)\"?")
+
+Json: TypeAlias = dict[str, Any]
+
+
+def invalid(message: str) -> GoogleError:
+    return GoogleError(400, "INVALID_ARGUMENT", message)
+
+
+def not_found(kind: str, name: str) -> GoogleError:
+    return GoogleError(404, "NOT_FOUND", f"{kind} {name} does not exist")
+
+
+def already_exists(kind: str, name: str) -> GoogleError:
+    return GoogleError(409, "ALREADY_EXISTS", f"{kind} {name} already exists")
+
+
+def rfc3339(moment: datetime.datetime) -> str:
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def dataset_of(name: str) -> str:
+    """Return the dataset that a store or a DICOMweb path below it belongs to."""
+    return "/".join(name.split("/")[:6])
+
+
+def required_id(call: Call, parameter: str) -> str:
+    """Return the identifier that a create call proposes in its query.
+
+    Raises
+    ------
+    GoogleError
+        400 when it is absent or has characters outside letters, digits, ``_``, ``-`` and ``.``.
+    """
+    value = call.query.get(parameter, "")
+    if not _RESOURCE_ID.fullmatch(value):
+        raise invalid(f"invalid {parameter}: must match [\\p{{L}}\\p{{N}}_\\-\\.]{{1,256}}")
+    return value
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    if len(labels) > MAX_LABELS:
+        raise invalid(f"too many labels: at most {MAX_LABELS} labels are allowed")
+    for key, value in labels.items():
+        lower_case = key == key.lower() and value == value.lower()
+        if not (lower_case and _LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
+            raise invalid(f"invalid label {key!r}")
+
+
+def check_topic(topic: str) -> None:
+    if not _TOPIC.fullmatch(topic):
+        raise invalid(f"invalid Pub/Sub topic {topic!r}: want projects/PROJECT/topics/TOPIC")
+
+
+def merge_masked(call: Call, current: Json, patch: Json, mutable: frozenset[str]) -> Json:
+    """Return `current` with the top-level fields of the call's ``updateMask`` taken from `patch`.
+
+    Raises
+    ------
+    GoogleError
+        400 when the mask is missing, or names a field that is unknown, immutable or output only.
+    """
+    mask = [path for path in call.query.get("updateMask", "").split(",") if path]
+    if not mask:
+        raise invalid("update_mask is required")
+    merged = dict(current)
+    for path in mask:
+        field, *below = _camel(path).split(".")
+        if field not in mutable:
+            raise invalid(f"invalid update_mask: field {path!r} cannot be updated")
+        if below:
+            raise invalid(f"invalid update_mask: name the whole field {field!r}")
+        merged.pop(field, None)
+        if field in patch:
+            merged[field] = patch[field]
+    return merged
+
+
+def _camel(path: str) -> str:
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
+
+
+def page(call: Call, names: Sequence[str]) -> tuple[list[str], str]:
+    """Cut one page out of sorted `names`; the token is the last name already given."""
+    size = _page_size(call)
+    after = _decode_token(call.query.get("pageToken", ""))
+    rest = [name for name in names if name > after]
+    chosen = rest[:size]
+    token = base64.urlsafe_b64encode(chosen[-1].encode()).decode() if len(rest) > size else ""
+    return chosen, token
+
+
+def _page_size(call: Call) -> int:
+    text = call.query.get("pageSize", "") or "0"
+    if not text.lstrip("-").isdigit() or int(text) < 0:
+        raise invalid(f"invalid page_size {text!r}")
+    return min(int(text) or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def _decode_token(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise invalid("invalid page_token") from error
+
+
+def label_filter(expression: str) -> Callable[[Json], bool]:
+    """Compile a list filter such as ``labels.site=north AND labels.tier=dev``.
+
+    Only labels can be filtered on, as the reference of dicomStores.list states.
+    """
+    wanted: dict[str, str] = {}
+    for term in filter(None, re.split(r"\s+AND\s+", expression.strip())):
+        match = _LABEL_TERM.fullmatch(term.strip())
+        if match is None:
+            raise invalid(f"invalid filter {term!r}: only labels.key=value joined by AND is served")
+        wanted[match[1]] = match[2]
+    return lambda body: wanted.items() <= body.get("labels", {}).items()
