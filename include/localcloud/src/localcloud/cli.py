@@ -1,0 +1,86 @@
+"""The ``localcloud`` command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from localcloud.cloud import Cloud, Settings
+from localcloud.errors import StartError
+
+_PORTS = {"storage": 8600, "pubsub": 8601, "vision": 8606, "secretmanager": 8607}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the local cloud until SIGTERM or SIGINT; return the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="localcloud: %(levelname)s %(message)s")
+    settings = Settings(
+        data=options.data,
+        host=options.host,
+        public_host=options.public_host,
+        **{f"{name}_port": getattr(options, f"{name}_port") for name in _PORTS},
+    )
+    try:
+        return _run_in_loop(settings, options.port_file)
+    except StartError as error:
+        sys.stderr.write(f"localcloud: {error}\n")
+        return 2
+
+
+def _run_in_loop(settings: Settings, port_file: Path | None) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, port_file))
+
+
+async def _run(settings: Settings, port_file: Path | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with Cloud(settings) as cloud:
+        line = json.dumps(cloud.endpoints())
+        if port_file is not None:
+            # Written beside and renamed: a reader never sees half a file.
+            temporary = port_file.with_name(f"{port_file.name}.tmp")
+            temporary.write_text(line + "\n")
+            temporary.rename(port_file)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="localcloud",
+        description="Serve Google Cloud's Storage, Pub/Sub, Healthcare, Vision and Secret Manager "
+        "APIs on this machine. Prints one line of JSON with the addresses once all of them answer.",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder that keeps the state")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument(
+        "--public-host", help="name clients use, where it is not --host (as in a container)"
+    )
+    for name, port in _PORTS.items():
+        parser.add_argument(
+            f"--{name}-port", type=_port, default=port, help=f"default {port}; 0 = any free port"
+        )
+    parser.add_argument("--port-file", type=Path, help="also write the line of JSON to this file")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; give 0 to 65535")
+    return int(text)

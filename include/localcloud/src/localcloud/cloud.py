@@ -1,0 +1,191 @@
+"""The whole local cloud: state, services and listeners in one event loop.
+
+Handlers run in a pool of worker threads; Pub/Sub runs in the loop itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from localcloud.contract.grpc_faults import FaultInterceptor
+from localcloud.errors import StartError
+from localcloud.faults import Faults
+from localcloud.http.admin import Admin
+from localcloud.http.index import grpc_listing, listing_of
+from localcloud.http.listener import HttpListener, bind
+from localcloud.http.service import HttpService
+from localcloud.http.site import Site
+from localcloud.state.blobs import Blobs
+from localcloud.state.database import Database
+
+_WORKER_THREADS = 16
+_GRPC_GRACE_SECONDS = 0.5
+# Pub/Sub takes requests of 10 MB; the margin leaves room to refuse a larger one properly.
+_GRPC_OPTIONS = (("grpc.max_receive_message_length", 20 << 20), ("grpc.so_reuseport", 0))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the local cloud keeps its state and listens; a port of 0 takes any free one.
+
+    ``public_host`` is the name under which clients reach it, where that is not ``host``.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    public_host: str | None = None
+    storage_port: int = 8600
+    pubsub_port: int = 8601
+    vision_port: int = 8606
+    secretmanager_port: int = 8607
+
+
+class Cloud:
+    """A running local cloud, as an asynchronous context manager.
+
+    Raises
+    ------
+    StartError
+        When a port is taken or another local cloud uses the data folder.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._faults = Faults()
+        self._endpoints: dict[str, str] = {}
+        self._open = AsyncExitStack()
+
+    def endpoints(self) -> dict[str, str]:
+        """Return the address of each service as its clients want it."""
+        return dict(self._endpoints)
+
+    async def __aenter__(self) -> Cloud:
+        try:
+            await self._start()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        self._open.enter_context(_exclusive(settings.data))
+        sockets = {
+            name: self._open.enter_context(bind(settings.host, port, name))
+            for name, port in (
+                ("storage", settings.storage_port),
+                ("vision", settings.vision_port),
+                ("secretmanager", settings.secretmanager_port),
+            )
+        }
+        host = settings.public_host or settings.host
+        urls = {name: f"http://{host}:{s.getsockname()[1]}" for name, s in sockets.items()}
+        pubsub, pubsub_port = await self._start_pubsub()
+        sites = self._services(pubsub)
+        executor = ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="call")
+        self._open.callback(executor.shutdown, wait=False, cancel_futures=True)
+        listings = [listing_of(service) for services in sites.values() for service in services]
+        if pubsub is not None:
+            listings.append(grpc_listing("pubsub", pubsub.source, pubsub.served()))
+        for name, services in sites.items():
+            admin = Admin(self._faults, listings) if name == "storage" else None
+            site = Site(services, self._faults, executor, urls[name], admin)
+            listener = HttpListener(site, sockets[name])
+            await listener.start()
+            self._open.push_async_callback(listener.stop)
+        self._endpoints = {
+            "storage": urls["storage"],
+            "healthcare": urls["storage"],
+            "pubsub": f"{host}:{pubsub_port}",
+            "vision": urls["vision"],
+            "secretmanager": urls["secretmanager"],
+        }
+
+    async def _start_pubsub(self) -> tuple[Any, int]:
+        PubSubServer = _landed("localcloud.pubsub.service", "PubSubServer")
+        if PubSubServer is None:
+            return None, 0
+        pubsub = PubSubServer(self._database("pubsub"))
+        server = grpc.aio.server(
+            interceptors=[FaultInterceptor(self._faults)], options=_GRPC_OPTIONS
+        )
+        server.add_generic_rpc_handlers(tuple(pubsub.handlers()))
+        address = f"{self._settings.host}:{self._settings.pubsub_port}"
+        try:
+            port = server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise StartError(
+                f"cannot listen on {address} for pubsub; "
+                "free the port or choose another with --pubsub-port"
+            ) from error
+        await pubsub.start()
+        self._open.push_async_callback(pubsub.stop)
+        await server.start()
+        self._open.push_async_callback(server.stop, _GRPC_GRACE_SECONDS)
+        return pubsub, port
+
+    def _services(self, pubsub: Any) -> dict[str, list[HttpService]]:
+        storage_class = _landed("localcloud.storage.service", "StorageService")
+        healthcare_class = _landed("localcloud.healthcare.service", "HealthcareService")
+        vision_class = _landed("localcloud.vision.service", "VisionService")
+        secrets_class = _landed("localcloud.secretmanager.service", "SecretManagerService")
+        storage = healthcare = vision = secrets = None
+        if storage_class:
+            storage = storage_class(self._database("storage"), self._blobs("storage"), pubsub)
+        objects = storage.objects if storage else None
+        if healthcare_class:
+            healthcare = healthcare_class(
+                self._database("healthcare"), self._blobs("healthcare"), pubsub, objects
+            )
+        if vision_class:
+            vision = vision_class(objects)
+        if secrets_class:
+            secrets = secrets_class(self._database("secretmanager"))
+        return {
+            "storage": [service for service in (storage, healthcare) if service],
+            "vision": [service for service in (vision,) if service],
+            "secretmanager": [service for service in (secrets,) if service],
+        }
+
+    def _database(self, name: str) -> Database:
+        database = Database(self._settings.data / f"{name}.sqlite")
+        self._open.callback(database.close)
+        return database
+
+    def _blobs(self, name: str) -> Blobs:
+        return Blobs(self._settings.data / "blobs" / name)
+
+
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartError(
+                f"another local cloud uses {folder}; stop it or give another --data"
+            ) from error
+        yield
+
+
+def _landed(module: str, name: str) -> Any:
+    # Services are wired as they land; this goes once all of them have.
+    if importlib.util.find_spec(module.rpartition(".")[0]) is None:
+        return None
+    if importlib.util.find_spec(module) is None:
+        return None
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,1 @@
+"""Google's own documents as routing tables and body checks."""

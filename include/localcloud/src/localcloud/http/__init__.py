@@ -1,0 +1,1 @@
+"""HTTP between the socket and a service's handlers."""

@@ -1,0 +1,61 @@
+"""The local cloud's own door on the storage port: health, faults, calls, what is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from localcloud.errors import GoogleError
+from localcloud.faults import Faults
+from localcloud.http.call import Call, Reply
+from localcloud.http.index import ApiListing, as_html, as_json
+
+ADMIN_PREFIX = "/_localcloud"
+
+
+class Admin:
+    """Answers ``/_localcloud``; its paths belong to no Google service."""
+
+    def __init__(self, faults: Faults, listings: list[ApiListing]) -> None:
+        self._faults = faults
+        self._listings = listings
+        self._routes: Mapping[tuple[str, str], Callable[[Call], Reply]] = {
+            ("GET", ""): self._index,
+            ("GET", "/health"): lambda _: Reply.json({"status": "ok"}),
+            ("GET", "/faults"): lambda _: self._rules(),
+            ("POST", "/faults"): self._add_rule,
+            ("DELETE", "/faults"): lambda _: self._clear_rules(),
+            ("GET", "/calls"): lambda _: Reply.json(faults.calls()),
+            ("DELETE", "/calls"): lambda _: self._reset_calls(),
+        }
+
+    def handle(self, call: Call) -> Reply:
+        """Answer one request below ``/_localcloud``."""
+        try:
+            path = call.path.removeprefix(ADMIN_PREFIX).rstrip("/")
+            if (handler := self._routes.get((call.method, path))) is None:
+                raise GoogleError.of(404, f"No {call.method} {call.path}; see GET {ADMIN_PREFIX}.")
+            return handler(call)
+        except GoogleError as error:
+            return Reply.json({"error": {"code": error.code, "message": error.message}}, error.code)
+
+    def _index(self, call: Call) -> Reply:
+        if "text/html" in call.headers.get("accept", ""):
+            return Reply(body=as_html(self._listings).encode(), content_type="text/html")
+        return Reply.json(as_json(self._listings))
+
+    def _rules(self) -> Reply:
+        return Reply.json(self._faults.rules())
+
+    def _add_rule(self, call: Call) -> Reply:
+        body = call.json()
+        for rule in body if isinstance(body, list) else [body]:
+            self._faults.add(rule)
+        return self._rules()
+
+    def _clear_rules(self) -> Reply:
+        self._faults.clear()
+        return self._rules()
+
+    def _reset_calls(self) -> Reply:
+        self._faults.reset_calls()
+        return Reply.json({})

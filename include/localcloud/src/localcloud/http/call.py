@@ -1,0 +1,115 @@
+"""What a handler receives and what it returns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from localcloud.errors import invalid_argument
+
+
+class Query:
+    """Query parameters; a name may occur more than once."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = tuple(pairs)
+
+    @classmethod
+    def parse(cls, text: str) -> Query:
+        """Decode the part of a URL after the question mark."""
+        return cls(parse_qsl(text, keep_blank_values=True)) if text else _EMPTY
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Return the first value of a name."""
+        return next((value for key, value in self._pairs if key == name), default)
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of a name, in order."""
+        return [value for key, value in self._pairs if key == name]
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Iterate over all pairs, in order."""
+        return iter(self._pairs)
+
+    def names(self) -> Iterator[str]:
+        """Iterate over the names, in order."""
+        return (key for key, _ in self._pairs)
+
+    def integer(self, name: str, default: int | None = None) -> int | None:
+        """Return a whole number.
+
+        Raises
+        ------
+        GoogleError
+            400 when the value is not one.
+        """
+        value = self.get(name)
+        if value is None:
+            return default
+        try:
+            return int(value)
+        except ValueError:
+            raise invalid_argument(f"Invalid value for {name}: {value!r}; give a number.") from None
+
+    def flag(self, name: str) -> bool:
+        """Return whether a boolean parameter is true, in any case of letters."""
+        return (self.get(name) or "").lower() == "true"
+
+    def __contains__(self, name: str) -> bool:
+        return any(key == name for key, _ in self._pairs)
+
+
+_EMPTY = Query()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, resolved to a method of a contract.
+
+    ``method`` is the HTTP verb; ``params`` are decoded path parameters; ``headers`` have
+    lower-case names; ``base_url`` comes from configuration, never from the Host header.
+    """
+
+    method: str
+    params: dict[str, str]
+    query: Query
+    headers: Mapping[str, str]
+    body: bytes
+    base_url: str
+    method_id: str = ""
+    path: str = ""
+    media: str = ""
+
+    def json(self) -> Any:
+        """Decode the body; an empty body is an empty object.
+
+        Raises
+        ------
+        GoogleError
+            400 when the body is not JSON.
+        """
+        if not self.body.strip():
+            return {}
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise invalid_argument(f"Invalid JSON payload received: {error}.") from error
+
+
+@dataclass
+class Reply:
+    """One answer; an iterable body is streamed chunk by chunk from a worker thread."""
+
+    status: int = 200
+    body: bytes | Iterable[bytes] = b""
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, value: object, status: int = 200) -> Reply:
+        """Answer with a JSON document."""
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return cls(status, text.encode(), "application/json; charset=UTF-8")

@@ -1,0 +1,147 @@
+"""The ASGI application of one port: faults, routing, worker threads, streaming."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from concurrent.futures import Executor
+from http import HTTPStatus
+from typing import Any
+
+from localcloud.contract.discovery import Route
+from localcloud.errors import GoogleError
+from localcloud.faults import Fault, Faults
+from localcloud.http.admin import ADMIN_PREFIX, Admin
+from localcloud.http.call import Call, Query, Reply
+from localcloud.http.protocol import DROP
+from localcloud.http.service import HttpService
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+_DONE = object()
+
+
+class ConnectionDropped(Exception):
+    """A fault closed the connection, or the client left."""
+
+
+class Site:
+    """Serves one or more services on one port; the first whose contract has the path answers."""
+
+    def __init__(
+        self,
+        services: Sequence[HttpService],
+        faults: Faults,
+        executor: Executor,
+        base_url: str,
+        admin: Admin | None = None,
+    ) -> None:
+        self._services = services
+        self._faults = faults
+        self._executor = executor
+        self._base_url = base_url
+        self._admin = admin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request (ASGI 3)."""
+        try:
+            body = await _read(receive)
+            reply = await self._answer(scope, body)
+            await self._send(reply, scope["method"], send)
+        except ConnectionDropped:
+            scope["extensions"][DROP]()
+
+    async def _answer(self, scope: Scope, body: bytes) -> Reply:
+        raw_path = scope["raw_path"].decode("latin-1")
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        # Google's clients send a long GET as POST with the real verb in a header.
+        verb = headers.get("x-http-method-override", scope["method"]).upper()
+        query = Query.parse(scope["query_string"].decode("latin-1"))
+        base_url = self._base_url
+        if self._admin is not None and raw_path.startswith(ADMIN_PREFIX):
+            call = Call(verb, {}, query, headers, body, base_url, path=raw_path)
+            return self._admin.handle(call)
+        for service in self._services:
+            if (route := service.route(verb, raw_path)) is not None:
+                call = Call(
+                    verb,
+                    route.params,
+                    query,
+                    headers,
+                    body,
+                    base_url,
+                    method_id=route.method_id,
+                    path=raw_path,
+                    media=route.media,
+                )
+                return await self._serve(service, route, call)
+        error = GoogleError.of(404, f"No method answers {verb} {raw_path}.")
+        return self._services[0].error_reply(error)
+
+    async def _serve(self, service: HttpService, route: Route, call: Call) -> Reply:
+        fault = self._faults.take(route.method_id)
+        if fault is None:
+            return await self._run(service, route, call)
+        if fault.after:
+            reply = await self._run(service, route, call)
+            return await _suffer(fault, service, call) or reply
+        return await _suffer(fault, service, call) or await self._run(service, route, call)
+
+    async def _run(self, service: HttpService, route: Route, call: Call) -> Reply:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._executor, service.handle, route, call)
+        except Exception as error:
+            # The message may quote a request; the stack and the method id cannot.
+            stack = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("%s failed: %s\n%s", route.method_id, type(error).__name__, stack)
+            message = f"{route.method_id} failed: {type(error).__name__}. See the server's log."
+            return service.error_reply(GoogleError.of(500, message), call)
+
+    async def _send(self, reply: Reply, verb: str, send: Send) -> None:
+        headers = [(b"content-type", reply.content_type.encode())]
+        headers += [(k.lower().encode(), v.encode("latin-1")) for k, v in reply.headers.items()]
+        whole = isinstance(reply.body, bytes)
+        has_body = reply.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+        if whole and has_body and "content-length" not in map(str.lower, reply.headers):
+            headers.append((b"content-length", str(len(reply.body)).encode()))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if verb == "HEAD" or not has_body:
+            await send({"type": "http.response.body"})
+        elif isinstance(reply.body, bytes):
+            await send({"type": "http.response.body", "body": reply.body})
+        else:
+            await self._stream(reply.body, send)
+
+    async def _stream(self, chunks: Iterable[bytes], send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        iterator = iter(chunks)
+        while (chunk := await loop.run_in_executor(self._executor, next, iterator, _DONE)) != _DONE:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body"})
+
+
+async def _suffer(fault: Fault, service: HttpService, call: Call) -> Reply | None:
+    if fault.drop:
+        raise ConnectionDropped
+    if fault.status is not None:
+        message = f"Fault injected into {call.method_id} by /_localcloud/faults."
+        return service.error_reply(GoogleError.of(fault.status, message), call)
+    await asyncio.sleep(fault.delay_seconds)
+    return None
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionDropped
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(chunks)

@@ -1,0 +1,1 @@
+"""Secret Manager API v1 over REST."""
