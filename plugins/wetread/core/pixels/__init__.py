@@ -1,0 +1,1 @@
+"""From a stored instance to the 8-bit pictures that a model or a person looks at."""

@@ -1,0 +1,13 @@
+"""Whether the largest value is black or white (PS3.3 C.11.6, C.7.6.3.1.2)."""
+
+from __future__ import annotations
+
+from pydicom import Dataset
+
+
+def is_inverted(header: Dataset) -> bool:
+    """Return whether low values are bright; Presentation LUT Shape outranks MONOCHROME1."""
+    shape = header.get("PresentationLUTShape")
+    if shape:
+        return str(shape).upper() == "INVERSE"
+    return str(header.get("PhotometricInterpretation")) == "MONOCHROME1"
