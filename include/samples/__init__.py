@@ -1,0 +1,33 @@
+"""Sample studies: made or taken from the pydicom wheel, the same bytes each time, nobody's data.
+
+``catalog()`` lists them with the state that the pipeline must reach for each; ``samples.hostile``
+makes the bad input that tests need. ``python -m samples --write DIR`` writes them to files.
+"""
+
+from __future__ import annotations
+
+from samples import phi
+from samples.catalog import catalog
+from samples.study import (
+    ExpectedFinding,
+    ExpectedStudy,
+    FoundFinding,
+    SampleFile,
+    SampleStudy,
+)
+
+
+def identifiers() -> frozenset[str]:
+    """Return every identifying string of the catalogue; makes all studies to find UIDs."""
+    return phi.identifiers(catalog())
+
+
+__all__ = [
+    "ExpectedFinding",
+    "ExpectedStudy",
+    "FoundFinding",
+    "SampleFile",
+    "SampleStudy",
+    "catalog",
+    "identifiers",
+]

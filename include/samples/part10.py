@@ -1,0 +1,105 @@
+"""DICOM Part 10 files (PS3.10) with deterministic bytes, and the modules all sample IODs share."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from samples.identity import Identity, uid
+
+STUDY_DATE = "20260105"
+STUDY_TIME = "081500"
+
+
+def encode(ds: Dataset) -> bytes:
+    """Return ``ds`` as a Part 10 file, little endian, with a file meta group of its own."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = ds.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = uid("implementation")
+    meta.ImplementationVersionName = "WETREAD_SAMPLES"
+    ds.file_meta = meta
+    buffer = BytesIO()
+    ds.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def identify(ds: Dataset, identity: Identity) -> None:
+    """Write the identity over whatever the dataset says."""
+    ds.PatientName = identity.patient_name
+    ds.PatientID = identity.patient_id
+    ds.PatientBirthDate = identity.birth_date
+    ds.PatientSex = identity.sex
+    ds.AccessionNumber = identity.accession_number
+    ds.ReferringPhysicianName = identity.referring_physician_name
+
+
+def image(
+    identity: Identity,
+    *,
+    study: str,
+    series: int,
+    instance: int,
+    modality: str,
+    sop_class: str,
+    study_description: str,
+    series_description: str,
+) -> Dataset:
+    """Return the Patient, Study, Series, Equipment and SOP Common modules of one image."""
+    ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.SOPClassUID = sop_class
+    ds.SOPInstanceUID = uid(study, series, instance)
+    identify(ds, identity)
+    ds.StudyInstanceUID = uid(study)
+    ds.StudyID = "1"
+    ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = STUDY_DATE
+    ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = STUDY_TIME
+    ds.StudyDescription = study_description
+    ds.SeriesInstanceUID = uid(study, series)
+    ds.SeriesNumber = series
+    ds.SeriesDescription = series_description
+    ds.Modality = modality
+    ds.InstanceNumber = instance
+    ds.AcquisitionNumber = series
+    ds.Manufacturer = "Wetread"
+    ds.ManufacturerModelName = "Phantom"
+    ds.DeviceSerialNumber = "0"
+    ds.SoftwareVersions = "1"
+    return ds
+
+
+def set_plane(
+    ds: Dataset, frame_of_reference: str, position_mm: tuple[float, float, float], spacing_mm: float
+) -> None:
+    """Write the Frame of Reference and Image Plane modules of an axial image, patient supine."""
+    ds.FrameOfReferenceUID = frame_of_reference
+    ds.PositionReferenceIndicator = ""
+    ds.PatientPosition = "HFS"
+    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    ds.ImagePositionPatient = [round(value, 4) for value in position_mm]
+    ds.PixelSpacing = [spacing_mm, spacing_mm]
+
+
+def set_pixels(ds: Dataset, pixels: np.ndarray, bits_stored: int) -> None:
+    """Write the Image Pixel module of an unsigned grayscale image, (rows, columns)."""
+    ds.SamplesPerPixel = 1
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.Rows, ds.Columns = pixels.shape
+    ds.BitsAllocated = 16
+    ds.BitsStored = bits_stored
+    ds.HighBit = bits_stored - 1
+    ds.PixelRepresentation = 0
+    ds.PixelData = np.clip(pixels, 0, 2**bits_stored - 1).astype("<u2").tobytes()
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """Return the item of a code sequence (PS3.3 8.8)."""
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item

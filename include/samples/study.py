@@ -1,0 +1,103 @@
+"""What a sample study is, and what the pipeline should make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+OUTCOMES = ("analysed", "skipped", "unsupported", "quarantined")
+
+
+class SampleFile(NamedTuple):
+    """One object to upload: its name below the study's folder, and its bytes."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class ExpectedFinding:
+    """A finding that must be reported, and where.
+
+    ``centre`` is (x, y) in fractions of the image's width and height from the top left corner;
+    ``tolerance`` is a distance in the same fractions. It must be seen at least once, and may be
+    seen again on any of ``instance_numbers``.
+    """
+
+    kind: str
+    centre: tuple[float, float]
+    tolerance: float
+    instance_numbers: range
+
+    def matches(self, kind: str, centre: tuple[float, float], instance_number: int) -> bool:
+        """Tell whether a reported finding is this one."""
+        distance = max(abs(a - b) for a, b in zip(self.centre, centre, strict=True))
+        return (
+            kind == self.kind
+            and instance_number in self.instance_numbers
+            and distance <= self.tolerance
+        )
+
+
+class FoundFinding(NamedTuple):
+    """What was reported, as far as :meth:`ExpectedStudy.mismatches` needs it."""
+
+    kind: str
+    centre: tuple[float, float]
+    instance_number: int
+
+
+@dataclass(frozen=True)
+class ExpectedStudy:
+    """The state a study must reach: the counts add up to ``arrived``, and no finding is extra."""
+
+    modality: str
+    arrived: int
+    outcomes: MappingProxyType[str, int]
+    findings: tuple[ExpectedFinding, ...] = ()
+    report_status: str = "preliminary"
+    alert: bool = False
+
+    def mismatches(self, found: Sequence[FoundFinding]) -> tuple[str, ...]:
+        """Return what is missing from ``found`` or unexpected in it, in words; empty is right."""
+        missing = [
+            f"{e.kind} near {e.centre} was not found"
+            for e in self.findings
+            if not any(e.matches(*f) for f in found)
+        ]
+        unexpected = [
+            f"{f.kind} at {f.centre} of instance {f.instance_number} is not expected"
+            for f in found
+            if not any(e.matches(*f) for e in self.findings)
+        ]
+        return (*missing, *unexpected)
+
+
+def outcomes(**counts: int) -> MappingProxyType[str, int]:
+    """Return a count for each of the four outcomes, zero where none is given."""
+    if unknown := set(counts) - set(OUTCOMES):
+        raise ValueError(f"not an outcome: {', '.join(sorted(unknown))}")
+    return MappingProxyType({name: counts.get(name, 0) for name in OUTCOMES})
+
+
+@dataclass(frozen=True)
+class SampleStudy:
+    """A study that can be made at will: the same bytes each time.
+
+    ``folder`` is the upload folder below ``incoming/``. ``build`` makes the files; it is called by
+    :meth:`files`, so that listing the catalogue costs nothing.
+    """
+
+    name: str
+    description: str
+    expected: ExpectedStudy
+    build: Callable[[], Iterable[SampleFile]] = field(repr=False)
+
+    @property
+    def folder(self) -> str:
+        return self.name
+
+    def files(self) -> tuple[SampleFile, ...]:
+        return tuple(self.build())
