@@ -1,0 +1,1 @@
+"""Starts, watches and stops Wetread's services on one machine: the local cloud and Airflow."""

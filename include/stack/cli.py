@@ -1,0 +1,75 @@
+"""The commands: ``python -m stack up|down|status|demo|settings``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+
+from stack.errors import StackError
+from stack.layout import layout_from
+from stack.ports import ports_from
+from stack.record import read_record
+from stack.shutdown import stop_stack
+from stack.startup import exclusive
+from stack.status import access_text, stack_status
+from stack.up import bring_up
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; an error is one message, never a stack trace."""
+    parser = argparse.ArgumentParser(prog="stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start the stack and leave it running")
+    commands.add_parser("down", help="stop the stack")
+    commands.add_parser("status", help="say what is healthy")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        return _COMMANDS[options.command]()
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _up() -> int:
+    layout = layout_from()
+    with exclusive(layout):
+        return bring_up(layout, ports_from(os.environ), say)
+
+
+def _down() -> int:
+    layout = layout_from()
+    with exclusive(layout):
+        if not stop_stack(layout, say):
+            say("nothing is running")
+    return 0
+
+
+def _status() -> int:
+    layout = layout_from()
+    statuses = stack_status(layout)
+    for status in statuses:
+        say(f"{status.name:<14} {status.word}")
+    record = read_record(layout.record)
+    if record and all(status.is_healthy for status in statuses):
+        say(f"\n{access_text(layout, record.as_ports())}")
+        return 0
+    return 1
+
+
+_COMMANDS = {"up": _up, "down": _down, "status": _status}

@@ -1,0 +1,38 @@
+"""``make up``: from any state to a running stack, or back to nothing with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stack.layout import Layout
+from stack.ports import Ports
+from stack.provision import provision
+from stack.record import Record, read_record
+from stack.shutdown import stop_stack
+from stack.startup import start_stack
+from stack.status import access_text, stack_status
+from stack.waiting import Watch
+
+Say = Callable[[str], None]
+
+
+def bring_up(layout: Layout, ports: Ports, say: Say) -> int:
+    """Start the stack unless it is up; what an earlier command left half-started goes first."""
+    record = read_record(layout.record)
+    if record and all(status.is_healthy for status in stack_status(layout)):
+        say("already up\n")
+        say(access_text(layout, record.as_ports()))
+        return 0
+    if stop_stack(layout, lambda line: say(f"left from before: {line}")):
+        say("")
+    try:
+        api = start_stack(layout, ports, say)
+        started = (read_record(layout.record) or Record({})).processes
+        watch = Watch(started, layout.logs)
+        provision(layout, api, ports.endpoints(), watch, say)
+    except BaseException:
+        say("stopping what was started")
+        stop_stack(layout, lambda line: None)
+        raise
+    say(f"\n{access_text(layout, ports)}\n\nStop it with: make down")
+    return 0
