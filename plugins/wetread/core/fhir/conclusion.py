@@ -1,0 +1,100 @@
+"""The report in plain words: what was found, what was looked at, and what was not and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from wetread.core.findings import ANALYSIS_MISSING, Candidate, StudyFindings
+from wetread.core.outcomes import Outcome, reasons
+
+DISCLAIMER: Final = "Preliminary. AI output, not reviewed by a radiologist. Not for clinical use."
+NOTHING_FOUND: Final = "No candidate was found; this does not mean that there is nothing to find."
+_NAMED_ANOMALIES: Final = 5
+"""Anomaly candidates that the conclusion spells out; all are in the Observations."""
+
+
+def conclusion_lines(findings: StudyFindings, *, unlisted: int = 0) -> list[str]:
+    """Return the paragraphs of the conclusion.
+
+    ``unlisted`` counts candidates that got no Observation because there are too many.
+    """
+    return [
+        DISCLAIMER,
+        *_found(findings, unlisted),
+        _counts(findings),
+        *_reasons(findings),
+        *_missing(findings),
+    ]
+
+
+def _found(findings: StudyFindings, unlisted: int) -> list[str]:
+    if not findings.analyses and not findings.missing_rows:
+        return [_nothing_to_analyse(findings)]
+    if not findings.analyses:
+        return ["No analysis has succeeded yet."]
+    if not findings.candidates:
+        return [NOTHING_FOUND]
+    anomalies = sorted(findings.anomalies, key=lambda c: (-c.score, c.label))
+    objects = len(findings.candidates) - len(anomalies)
+    lines = [
+        f"{_count(len(anomalies), 'anomaly candidate')} and"
+        f" {_count(objects, 'object candidate')}, none of them a diagnosis."
+    ]
+    if anomalies:
+        lines.append(f"Highest scores: {'; '.join(map(_named, anomalies[:_NAMED_ANOMALIES]))}.")
+    if unlisted:
+        lines.append(
+            f"{_count(unlisted, 'candidate')} with the lowest scores are not listed one by one."
+        )
+    return lines
+
+
+def _nothing_to_analyse(findings: StudyFindings) -> str:
+    if not findings.outcomes:
+        return "Nothing to analyse, because no instance of the study arrived."
+    return f"Nothing to analyse, because {'; '.join(_not_analysed(findings))}"
+
+
+def _named(candidate: Candidate) -> str:
+    number = candidate.image.instance_number
+    where = f" (image {number})" if number is not None else ""
+    return f"{candidate.label} {candidate.score:.2f}{where}"
+
+
+def _counts(findings: StudyFindings) -> str:
+    counts = findings.counts
+    parts = ", ".join(f"{number} {outcome}" for outcome, number in counts.as_dict().items())
+    return f"{_count(counts.arrived, 'instance')} arrived: {parts}."
+
+
+def _reasons(findings: StudyFindings) -> list[str]:
+    """Say why instances were not analysed; an empty plan has said so already."""
+    if not findings.analyses and not findings.missing_rows:
+        return []
+    return _not_analysed(findings)
+
+
+def _not_analysed(findings: StudyFindings) -> list[str]:
+    """Return a line for each reason but the missing analyses, which are named by row."""
+    tally = Counter(reasons()[outcome.reason] for outcome in findings.outcomes)
+    return [
+        f"{count} {reason.outcome}: {reason.text}"
+        for reason, count in sorted(tally.items(), key=lambda item: item[0].code)
+        if reason.outcome is not Outcome.ANALYSED and reason.code != ANALYSIS_MISSING
+    ]
+
+
+def _missing(findings: StudyFindings) -> list[str]:
+    if not findings.missing_rows:
+        return []
+    waiting = sum(outcome.reason == ANALYSIS_MISSING for outcome in findings.outcomes)
+    return [
+        f"Incomplete: {_count(len(findings.missing_rows), 'analysis', 'analyses')}"
+        f" ({', '.join(sorted(findings.missing_rows))}), covering {_count(waiting, 'instance')},"
+        " not done yet. The report is completed when they are."
+    ]
+
+
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

@@ -1,0 +1,161 @@
+"""The codes that Wetread writes, in one table that one person can review."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Final
+
+UNKNOWN_MODALITY: Final = "unknown"
+"""Stands for a modality that is absent or not one of DICOM's, wherever text leaves the stores."""
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One code of one code system."""
+
+    system: str
+    code: str
+    display: str
+
+    def coding(self) -> dict[str, Any]:
+        """Return the FHIR ``Coding``."""
+        return {"system": self.system, "code": self.code, "display": self.display}
+
+    def codeable(self, text: str | None = None) -> dict[str, Any]:
+        """Return the FHIR ``CodeableConcept``; ``text`` replaces the display as its wording."""
+        return {"coding": [self.coding()], "text": text or self.display}
+
+
+@dataclass(frozen=True)
+class Terminology:
+    """The whole table, resolved to concepts."""
+
+    systems: Mapping[str, str]
+    concepts: Mapping[str, Concept]
+    modalities: Mapping[str, Concept]
+    body_parts: Mapping[str, Concept]
+    procedures: Mapping[tuple[str, str], Concept]
+
+
+@cache
+def terminology() -> Terminology:
+    """Return the table that ships with Wetread."""
+    return read_terminology(
+        files("wetread.core").joinpath("terminology.toml").read_text(encoding="utf-8")
+    )
+
+
+def read_terminology(text: str) -> Terminology:
+    """Read a table of the form of ``terminology.toml``.
+
+    Raises
+    ------
+    KeyError
+        A row lacks a field or names a system that the table does not define.
+    ValueError
+        A row is empty, has no source, or gives a modality and body part their second procedure.
+    """
+    table = tomllib.loads(text)
+    systems = table["system"]
+    concepts = {name: _concept(systems, row) for name, row in table["concept"].items()}
+    if unsourced := [name for name, row in table["concept"].items() if not row["source"]]:
+        raise ValueError(f"without a source: {unsourced}")
+    return Terminology(
+        systems=MappingProxyType(systems),
+        concepts=MappingProxyType(concepts),
+        modalities=MappingProxyType(
+            {
+                code: _concept(systems, {"system": "dcm", "code": code, "display": display})
+                for code, display in table["modality"].items()
+            }
+        ),
+        body_parts=MappingProxyType(
+            {
+                name: _concept(systems, {"system": "sct", **row})
+                for name, row in table["body_part"].items()
+            }
+        ),
+        procedures=MappingProxyType(_procedures(systems, table["procedure"])),
+    )
+
+
+def _concept(systems: Mapping[str, str], row: Mapping[str, str]) -> Concept:
+    concept = Concept(systems[row["system"]], row["code"], row["display"])
+    if not (concept.system and concept.code and concept.display):
+        raise ValueError(f"empty field in {dict(row)}")
+    return concept
+
+
+def _procedures(
+    systems: Mapping[str, str], rows: Collection[Mapping[str, Any]]
+) -> dict[tuple[str, str], Concept]:
+    found: dict[tuple[str, str], Concept] = {}
+    for row in rows:
+        concept = _concept(
+            systems, {"system": "loinc", "code": row["code"], "display": row["display"]}
+        )
+        for modality in row["modalities"]:
+            for body_part in row["body_parts"]:
+                if (modality, body_part) in found:
+                    raise ValueError(f"two procedures for {modality} {body_part}")
+                found[modality, body_part] = concept
+    return found
+
+
+def concept(name: str) -> Concept:
+    """Return the concept that the table calls ``name``.
+
+    Raises
+    ------
+    KeyError
+        The table has no such concept.
+    """
+    return terminology().concepts[name]
+
+
+def system(name: str) -> str:
+    """Return the URI of the code system that the table calls ``name``.
+
+    Raises
+    ------
+    KeyError
+        The table has no such system.
+    """
+    return terminology().systems[name]
+
+
+def modality_concept(modality: str | None) -> Concept:
+    """Return the code of a series' modality; never fails, because FHIR requires one.
+
+    A value that DICOM does not define is not repeated: (0008,0060) is free to hold anything, a
+    patient's name included.
+    """
+    if not modality:
+        return concept("modality-not-given")
+    return terminology().modalities.get(modality) or concept("modality-not-known")
+
+
+def public_modality(modality: str | None) -> str:
+    """Return ``modality`` if DICOM defines it, else "unknown"; safe in alerts, events and logs."""
+    if modality and modality in terminology().modalities:
+        return modality
+    return UNKNOWN_MODALITY
+
+
+def body_part_concept(body_part: str | None) -> Concept | None:
+    """Return the code of a Body Part Examined value, if the table knows it."""
+    return terminology().body_parts.get(body_part) if body_part else None
+
+
+def procedure_concept(modalities: Collection[str], body_parts: Collection[str]) -> Concept:
+    """Return the LOINC code of a study; specific only where it has one modality and one part."""
+    general = concept("diagnostic-imaging-study")
+    if len(modalities) != 1 or len(body_parts) != 1:
+        return general
+    (modality,), (body_part,) = modalities, body_parts
+    return terminology().procedures.get((modality, body_part), general)
