@@ -1,0 +1,46 @@
+"""The documented limits of Pub/Sub that a client can run into.
+
+Source: https://cloud.google.com/pubsub/quotas#resource_limits and the comments of
+google/pubsub/v1/pubsub.proto.
+"""
+
+MAX_MESSAGES_PER_PUBLISH = 1000
+MAX_PUBLISH_BYTES = 10_000_000
+MAX_ATTRIBUTES = 100
+MAX_ATTRIBUTE_KEY_BYTES = 256
+MAX_ATTRIBUTE_VALUE_BYTES = 1024
+MAX_ORDERING_KEY_BYTES = 1024
+RESERVED_ATTRIBUTE_PREFIX = "goog"
+
+MAX_MESSAGES_PER_RESPONSE = 1000
+MAX_RESPONSE_BYTES = 10_000_000
+
+MIN_ACK_DEADLINE_SECONDS = 10
+MAX_ACK_DEADLINE_SECONDS = 600
+DEFAULT_ACK_DEADLINE_SECONDS = 10
+
+MIN_RETENTION_SECONDS = 600
+MAX_RETENTION_SECONDS = 31 * 24 * 3600
+DEFAULT_RETENTION_SECONDS = 7 * 24 * 3600
+DEFAULT_EXPIRATION_SECONDS = 31 * 24 * 3600
+
+MAX_BACKOFF_SECONDS = 600.0
+DEFAULT_MINIMUM_BACKOFF_SECONDS = 10.0
+DEFAULT_MAXIMUM_BACKOFF_SECONDS = 600.0
+
+MIN_DELIVERY_ATTEMPTS = 5
+MAX_DELIVERY_ATTEMPTS = 100
+DEFAULT_DELIVERY_ATTEMPTS = 5
+
+MAX_FILTER_BYTES = 256
+
+DEFAULT_PAGE_SIZE = 1000
+
+PULL_WAIT_SECONDS = 5.0
+"""How long Pull waits for a first message; Google bounds the wait without stating the bound."""
+
+SWEEP_SECONDS = 1.0
+"""How soon a lease that nobody pulls for is found to have expired."""
+
+RETENTION_SWEEP_SECONDS = 60.0
+"""How often messages beyond their retention are dropped."""

@@ -1,0 +1,104 @@
+"""Publishing: checks messages and owes each to every subscription whose filter it passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from google.pubsub_v1.types import pubsub
+
+from localcloud.pubsub import limits
+from localcloud.pubsub.errors import invalid, not_found
+from localcloud.pubsub.filters import Predicate, compile_filter
+from localcloud.pubsub.ledger import Transaction
+from localcloud.pubsub.names import check_name
+
+Message = pubsub.PubsubMessage.pb()
+Subscription = pubsub.Subscription.pb()
+
+
+def publish(
+    tx: Transaction, topic: str, messages: Sequence[Message], now: float
+) -> tuple[list[str], set[str]]:
+    """Store messages and return their ids, and the subscriptions that now have something new.
+
+    Raises
+    ------
+    GoogleError
+        NOT_FOUND for an absent topic, INVALID_ARGUMENT for what Google would not accept.
+    """
+    check_name("topics", topic)
+    _check_request(messages)
+    if not tx.execute("SELECT 1 FROM pubsub_topics WHERE name = ?", (topic,)).fetchall():
+        raise not_found(topic)
+    filters = _filters(tx, topic)
+    ids, reached = [], set()
+    for message in messages:
+        message.publish_time.FromMicroseconds(int(now * 1e6))
+        subscriptions = [name for name, passes in filters if passes(message.attributes)]
+        ids.append(str(_store(tx, message, subscriptions, now)))
+        reached.update(subscriptions)
+    return ids, reached
+
+
+def check(message: Message) -> None:
+    """Raise INVALID_ARGUMENT for a message beyond the documented limits."""
+    if not message.data and not message.attributes:
+        raise invalid(
+            "One or more messages in the publish request is empty. Each message must contain "
+            "either non-empty data, or at least one attribute."
+        )
+    if len(message.attributes) > limits.MAX_ATTRIBUTES:
+        raise invalid(f"A message has more than {limits.MAX_ATTRIBUTES} attributes.")
+    if len(message.ordering_key.encode()) > limits.MAX_ORDERING_KEY_BYTES:
+        raise invalid(f"An ordering key is longer than {limits.MAX_ORDERING_KEY_BYTES} bytes.")
+    for key, value in message.attributes.items():
+        if not key or len(key.encode()) > limits.MAX_ATTRIBUTE_KEY_BYTES:
+            raise invalid(f"Attribute keys have 1 to {limits.MAX_ATTRIBUTE_KEY_BYTES} bytes.")
+        if key.startswith(limits.RESERVED_ATTRIBUTE_PREFIX):
+            raise invalid(
+                f'Attribute keys must not begin with "{limits.RESERVED_ATTRIBUTE_PREFIX}".'
+            )
+        if len(value.encode()) > limits.MAX_ATTRIBUTE_VALUE_BYTES:
+            raise invalid(
+                f"Attribute values have at most {limits.MAX_ATTRIBUTE_VALUE_BYTES} bytes."
+            )
+
+
+def _check_request(messages: Sequence[Message]) -> None:
+    if not 1 <= len(messages) <= limits.MAX_MESSAGES_PER_PUBLISH:
+        raise invalid(f"A publish request has 1 to {limits.MAX_MESSAGES_PER_PUBLISH} messages.")
+    if sum(message.ByteSize() for message in messages) > limits.MAX_PUBLISH_BYTES:
+        raise invalid(f"A publish request has at most {limits.MAX_PUBLISH_BYTES} bytes.")
+    for message in messages:
+        check(message)
+
+
+def _filters(tx: Transaction, topic: str) -> list[tuple[str, Predicate]]:
+    rows = tx.execute(
+        "SELECT name, body FROM pubsub_subscriptions WHERE topic = ? ORDER BY name", (topic,)
+    ).fetchall()
+    return [
+        (row["name"], compile_filter(Subscription.FromString(row["body"]).filter)) for row in rows
+    ]
+
+
+def _store(
+    tx: Transaction, message: Message, subscriptions: Sequence[str], now: float
+) -> int | None:
+    message_id = tx.execute(
+        "INSERT INTO pubsub_messages (body, published_at) VALUES (?, ?)",
+        (message.SerializeToString(), now),
+    ).lastrowid
+    if not subscriptions:
+        # The number is spent all the same: ids never repeat within a server's life.
+        tx.execute("DELETE FROM pubsub_messages WHERE id = ?", (message_id,))
+    tx.executemany(
+        "INSERT INTO pubsub_deliveries"
+        " (subscription, message_id, ordering_key, size_bytes, available_at)"
+        " VALUES (?, ?, ?, ?, ?)",
+        [
+            (name, message_id, message.ordering_key, message.ByteSize(), now)
+            for name in subscriptions
+        ],
+    )
+    return message_id

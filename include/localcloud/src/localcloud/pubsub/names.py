@@ -1,0 +1,28 @@
+"""Resource names of Pub/Sub.
+
+Source: https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
+"""
+
+import re
+
+from localcloud.pubsub.errors import invalid
+
+DELETED_TOPIC = "_deleted-topic_"
+"""What a subscription shows as its topic once that topic was deleted (pubsub.proto)."""
+
+_LEAF = r"(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}"
+_PATTERNS = {
+    kind: re.compile(rf"projects/[^/]+/{kind}/{_LEAF}") for kind in ("topics", "subscriptions")
+}
+_PROJECT = re.compile(r"projects/[^/]+")
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raises INVALID_ARGUMENT unless `name` is a well-formed name of `kind` ("topics", …)."""
+    if not _PATTERNS[kind].fullmatch(name):
+        raise invalid(f"Invalid [{kind}] name: (name={name})")
+
+
+def check_project(name: str) -> None:
+    if not _PROJECT.fullmatch(name):
+        raise invalid(f"Invalid [project] name: (name={name})")

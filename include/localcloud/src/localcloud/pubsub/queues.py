@@ -1,0 +1,87 @@
+"""The queues as the calls see them: each step is committed, and whoever waits is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from localcloud.pubsub import deliveries, messages
+from localcloud.pubsub.deliveries import Batch, Effects, Room
+from localcloud.pubsub.ledger import Ledger, Transaction
+from localcloud.pubsub.messages import Message
+from localcloud.pubsub.signals import Signals
+
+Clock = Callable[[], float]
+
+
+class Queues:
+    """Publishing, leasing and settling over one ledger.
+
+    Parameters
+    ----------
+    clock
+        Seconds since 1970.
+    """
+
+    def __init__(self, ledger: Ledger, signals: Signals, clock: Clock) -> None:
+        self.ledger = ledger
+        self.signals = signals
+        self.clock = clock
+
+    async def publish(self, topic: str, batch: Sequence[Message]) -> list[str]:
+        """Store messages and return their ids once they are on disk."""
+        ids, reached = await self.ledger.commit(
+            lambda tx: messages.publish(tx, topic, batch, self.clock())
+        )
+        self.signals.announce(reached)
+        return ids
+
+    async def lease(
+        self, subscription: str, room: Room, deadline_seconds: int | None = None
+    ) -> Batch:
+        """Lease what is deliverable now.
+
+        A caller that is cancelled meanwhile gives everything back at once: nobody received it.
+        """
+        leasing = asyncio.ensure_future(
+            self.ledger.commit(
+                lambda tx: deliveries.lease(tx, subscription, room, self.clock(), deadline_seconds)
+            )
+        )
+        try:
+            batch = await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            leasing.add_done_callback(lambda done: self._give_up(subscription, done))
+            raise
+        self._announce(batch.effects)
+        return batch
+
+    async def acknowledge(self, subscription: str, ack_ids: Iterable[str]) -> None:
+        """Settle leases for good."""
+        await self._settle(lambda tx: deliveries.acknowledge(tx, subscription, ack_ids))
+
+    async def modify_deadline(self, subscription: str, changes: Iterable[tuple[str, int]]) -> None:
+        """Extend leases, or give messages back where the seconds are 0."""
+        await self._settle(
+            lambda tx: deliveries.modify_deadline(tx, subscription, changes, self.clock())
+        )
+
+    async def expire(self) -> None:
+        """Give back every lease whose time is up."""
+        await self._settle(lambda tx: deliveries.expire_all(tx, self.clock()))
+
+    async def _settle(self, work: Callable[[Transaction], Effects]) -> None:
+        self._announce(await self.ledger.commit(work))
+
+    def _announce(self, effects: Effects) -> None:
+        if effects.subscriptions:
+            self.signals.announce(effects.subscriptions, effects.settled)
+
+    def _give_up(self, subscription: str, leasing: asyncio.Future[Batch]) -> None:
+        if leasing.cancelled() or leasing.exception() is not None or not leasing.result().sizes:
+            return
+        ack_ids = list(leasing.result().sizes)
+        released = self.ledger.submit(
+            lambda tx: deliveries.release(tx, subscription, ack_ids, self.clock())
+        )
+        released.add_done_callback(lambda _: self.signals.announce([subscription], ack_ids))

@@ -1,0 +1,101 @@
+"""Puts objects with handlers behind the gRPC methods of a contract."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeVar
+
+import grpc
+
+from localcloud.contract.transports import GrpcMethod
+from localcloud.errors import GoogleError
+from localcloud.pubsub.errors import not_served
+
+_SERVES = "_served_method"
+_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+
+
+def serves(name: str) -> Callable[[_Handler], _Handler]:
+    """Mark a method as the handler of the remote procedure `name`."""
+
+    def mark(handler: _Handler) -> _Handler:
+        setattr(handler, _SERVES, name)
+        return handler
+
+    return mark
+
+
+def handlers_of(service: object) -> dict[str, Callable[..., Any]]:
+    """The marked methods of an object by the name of what they serve."""
+    return {
+        getattr(member, _SERVES): member
+        for _, member in inspect.getmembers(service, inspect.ismethod)
+        if hasattr(member, _SERVES)
+    }
+
+
+class RpcRouter(grpc.GenericRpcHandler):
+    """Finds the handler of a call; whatever has none answers UNIMPLEMENTED with its name.
+
+    Parameters
+    ----------
+    methods
+        The contract, by path.
+    handlers
+        By path: a coroutine function for one request and one response, an asynchronous generator
+        function for streams. They take raw protobuf messages and a context.
+    """
+
+    def __init__(
+        self, methods: Mapping[str, GrpcMethod], handlers: Mapping[str, Callable[..., Any]]
+    ) -> None:
+        self._handlers = {
+            path: _adapt(methods[path], handler) for path, handler in handlers.items()
+        }
+
+    def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler:
+        """Return what handles the call of a path."""
+        path = handler_call_details.method
+        return self._handlers.get(path) or _refuse(path)
+
+
+def _adapt(method: GrpcMethod, handler: Callable[..., Any]) -> grpc.RpcMethodHandler:
+    async def call(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        try:
+            return await handler(request, context)
+        except GoogleError as error:
+            return await _abort(context, error)
+
+    async def stream(
+        requests: AsyncIterator[Any], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[Any]:
+        try:
+            async for response in handler(requests, context):
+                yield response
+        except GoogleError as error:
+            await _abort(context, error)
+
+    def deserialize(data: bytes) -> Any:
+        request = method.deserialize_request(data)
+        return type(request).pb(request)
+
+    if method.cardinality == "unary_unary":
+        return grpc.unary_unary_rpc_method_handler(call, deserialize, _serialize)
+    return grpc.stream_stream_rpc_method_handler(stream, deserialize, _serialize)
+
+
+def _refuse(path: str) -> grpc.RpcMethodHandler:
+    async def refuse(_: Any, context: grpc.aio.ServicerContext) -> None:
+        await _abort(context, not_served(path.removeprefix("/").replace("/", ".")))
+
+    # A stream handler answers before it reads, so it fits every kind of method.
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+async def _abort(context: grpc.aio.ServicerContext, error: GoogleError) -> None:
+    await context.abort(grpc.StatusCode[error.status], error.message)
+
+
+def _serialize(message: Any) -> bytes:
+    return bytes(message.SerializeToString())

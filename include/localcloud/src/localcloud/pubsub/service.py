@@ -1,0 +1,110 @@
+"""The Pub/Sub server: its state, its two gRPC services and its notifier for the other services."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+import grpc
+from google.pubsub_v1.services.publisher.transports.grpc import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports.grpc import SubscriberGrpcTransport
+
+from localcloud.contract.transports import methods
+from localcloud.pubsub import deliveries, messages, schema
+from localcloud.pubsub.ledger import Ledger
+from localcloud.pubsub.limits import RETENTION_SWEEP_SECONDS, SWEEP_SECONDS
+from localcloud.pubsub.messages import Message
+from localcloud.pubsub.publisher import PublisherService
+from localcloud.pubsub.queues import Clock, Queues
+from localcloud.pubsub.rpc import RpcRouter, handlers_of
+from localcloud.pubsub.signals import Signals
+from localcloud.pubsub.subscriber import SubscriberService
+from localcloud.state.database import Database
+
+
+class PubSubServer:
+    """Publisher and Subscriber of google.pubsub.v1 over one SQLite file.
+
+    Runs in the event loop that calls `start`; only `publish` may be called from other threads.
+
+    Parameters
+    ----------
+    database
+        Best a file of its own, so that no other service's transaction holds up a delivery.
+    clock
+        Seconds since 1970.
+    """
+
+    def __init__(self, database: Database, clock: Clock = time.time) -> None:
+        schema.migrate(database)
+        self.source = f"google-cloud-pubsub {version('google-cloud-pubsub')}"
+        self._database = database
+        self._clock = clock
+        self._ledger = Ledger(database)
+        self._signals = Signals()
+        self._queues = Queues(self._ledger, self._signals, clock)
+        self._methods = methods(PublisherGrpcTransport) | methods(SubscriberGrpcTransport)
+        served = {
+            "Publisher": handlers_of(PublisherService(self._queues)),
+            "Subscriber": handlers_of(SubscriberService(self._queues)),
+        }
+        self._handlers = {
+            f"/google.pubsub.v1.{service}/{name}": handler
+            for service, handlers in served.items()
+            for name, handler in handlers.items()
+        }
+        self._sweeps: list[asyncio.Task[None]] = []
+
+    def handlers(self) -> list[grpc.GenericRpcHandler]:
+        """What a gRPC server needs to host Pub/Sub."""
+        return [RpcRouter(self._methods, self._handlers)]
+
+    def served(self) -> dict[str, bool]:
+        """Every method of the contract by its id, and whether it is served."""
+        return {method.method_id: path in self._handlers for path, method in self._methods.items()}
+
+    async def start(self) -> None:
+        """Begin to work; to be called before the gRPC server starts."""
+        self._signals.bind(asyncio.get_running_loop())
+        self._ledger.start()
+        self._sweeps = [
+            asyncio.create_task(_repeat(SWEEP_SECONDS, self._expire)),
+            asyncio.create_task(_repeat(RETENTION_SWEEP_SECONDS, self._drop_overdue)),
+        ]
+
+    async def stop(self) -> None:
+        """Finish what was begun; to be called after the gRPC server has stopped."""
+        for sweep in self._sweeps:
+            sweep.cancel()
+        await asyncio.gather(*self._sweeps, return_exceptions=True)
+        await asyncio.to_thread(self._ledger.stop)
+
+    def publish(self, topic: str, data: bytes, attributes: dict[str, str]) -> None:
+        """Publish one message from any thread but the event loop's; on disk when it returns.
+
+        A caller that is writing to the same database has it published with its own commit.
+
+        Raises
+        ------
+        GoogleError
+            NOT_FOUND when the topic does not exist.
+        """
+        message = Message(data=data, attributes=attributes)
+        with self._database.write() as tx:
+            _, reached = messages.publish(tx, topic, [message], self._clock())
+        self._signals.announce(reached)
+
+    async def _expire(self) -> None:
+        if self._database.read(deliveries.EXPIRED, (self._clock(),)):
+            await self._queues.expire()
+
+    async def _drop_overdue(self) -> None:
+        await self._ledger.commit(lambda tx: deliveries.drop_overdue(tx, self._clock()))
+
+
+async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await work()

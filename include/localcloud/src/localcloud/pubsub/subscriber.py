@@ -1,0 +1,108 @@
+"""google.pubsub.v1.Subscriber, but for the body of StreamingPull."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+from google.pubsub_v1.types import pubsub
+
+from localcloud.pubsub import subscriptions
+from localcloud.pubsub.deliveries import Room
+from localcloud.pubsub.errors import invalid
+from localcloud.pubsub.limits import PULL_WAIT_SECONDS
+from localcloud.pubsub.queues import Queues
+from localcloud.pubsub.rpc import serves
+from localcloud.pubsub.streaming import stream
+
+ListSubscriptionsResponse = pubsub.ListSubscriptionsResponse.pb()
+PullResponse = pubsub.PullResponse.pb()
+
+
+class SubscriberService:
+    """Subscriptions, pulling and settling, as remote procedures."""
+
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
+        self._ledger = queues.ledger
+
+    @serves("CreateSubscription")
+    async def create_subscription(self, request: Any, _: object) -> Any:
+        """Create a subscription; the request is the subscription."""
+        return await self._ledger.commit(lambda tx: subscriptions.create(tx, request))
+
+    @serves("GetSubscription")
+    async def get_subscription(self, request: Any, _: object) -> Any:
+        """Read a subscription."""
+        return await self._ledger.commit(lambda tx: subscriptions.get(tx, request.subscription))
+
+    @serves("UpdateSubscription")
+    async def update_subscription(self, request: Any, _: object) -> Any:
+        """Change fields of a subscription."""
+        return await self._ledger.commit(
+            lambda tx: subscriptions.update(tx, request.subscription, request.update_mask.paths)
+        )
+
+    @serves("ListSubscriptions")
+    async def list_subscriptions(self, request: Any, _: object) -> Any:
+        """List a project's subscriptions."""
+        found, token = await self._ledger.commit(
+            lambda tx: subscriptions.list_page(
+                tx, request.project, request.page_size, request.page_token
+            )
+        )
+        return ListSubscriptionsResponse(subscriptions=found, next_page_token=token)
+
+    @serves("DeleteSubscription")
+    async def delete_subscription(self, request: Any, _: object) -> Any:
+        """Delete a subscription; its pulls and streams end with NOT_FOUND."""
+        await self._ledger.commit(lambda tx: subscriptions.delete(tx, request.subscription))
+        self._queues.signals.announce([request.subscription])
+        return Empty()
+
+    @serves("Pull")
+    async def pull(self, request: Any, _: object) -> Any:
+        """Answer as soon as there is a message, or empty after a bounded wait.
+
+        A client whose own deadline is shorter sees DEADLINE_EXCEEDED, as on Google; the call is
+        cancelled then and nothing stays leased to it.
+        """
+        if request.max_messages < 1:
+            raise invalid(f"Invalid max messages given: {request.max_messages}.")
+        room = Room(request.max_messages)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (0.0 if request.return_immediately else PULL_WAIT_SECONDS)
+        with self._queues.signals.listen(request.subscription) as listener:
+            while True:
+                listener.wake.clear()
+                batch = await self._queues.lease(request.subscription, room)
+                left_seconds = end - loop.time()
+                if batch.messages or left_seconds <= 0:
+                    return PullResponse(received_messages=batch.messages)
+                if batch.next_at is not None:
+                    left_seconds = min(left_seconds, batch.next_at - self._queues.clock())
+                await listener.wait(left_seconds)
+
+    @serves("Acknowledge")
+    async def acknowledge(self, request: Any, _: object) -> Any:
+        """Settle messages for good."""
+        await self._queues.acknowledge(request.subscription, request.ack_ids)
+        return Empty()
+
+    @serves("ModifyAckDeadline")
+    async def modify_ack_deadline(self, request: Any, _: object) -> Any:
+        """Extend leases, or give messages back with 0 seconds."""
+        seconds = request.ack_deadline_seconds
+        subscriptions.check_ack_deadline(seconds, lowest=0)
+        await self._queues.modify_deadline(
+            request.subscription, [(ack_id, seconds) for ack_id in request.ack_ids]
+        )
+        return Empty()
+
+    @serves("StreamingPull")
+    async def streaming_pull(self, requests: AsyncIterator[Any], _: object) -> AsyncIterator[Any]:
+        """Deliver messages as they come, within the client's flow control."""
+        async for response in stream(self._queues, requests):
+            yield response
