@@ -1,0 +1,85 @@
+"""What counts as critical, read from ``alerts.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from wetread.core.findings import AnalysisSource, Candidate, CandidateKind
+
+ANY_SOURCE = "*"
+
+
+@dataclass(frozen=True)
+class Category:
+    """How urgent an alert is: an ACR category from 1 (most urgent) to 3."""
+
+    number: int
+    meaning: str
+    due_seconds: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A kind of finding that raises an alert; one row of ``alerts.toml``."""
+
+    finding_code: str
+    kind: CandidateKind
+    source: str
+    labels: frozenset[str]
+    minimal_score: float
+    category: Category
+
+    def concerns(self, candidate: Candidate, source: AnalysisSource) -> bool:
+        return (
+            candidate.kind is self.kind
+            and self.source in (ANY_SOURCE, source.name)
+            and (not self.labels or candidate.label.lower() in self.labels)
+            and candidate.score >= self.minimal_score
+        )
+
+
+@cache
+def alert_rules() -> tuple[Rule, ...]:
+    """Return the rules that ship with Wetread."""
+    return read_rules(
+        files("wetread.core.alerts").joinpath("alerts.toml").read_text(encoding="utf-8")
+    )
+
+
+def read_rules(text: str) -> tuple[Rule, ...]:
+    """Read a table of the form of ``alerts.toml``; the most urgent rules come first.
+
+    Raises
+    ------
+    KeyError
+        A row lacks a field, or a rule names a category that the table does not define.
+    ValueError
+        A kind, a time or a score is outside its range.
+    """
+    table = tomllib.loads(text)
+    categories = {
+        number: Category(int(number), row["meaning"], row["due_seconds"])
+        for number, row in table["category"].items()
+    }
+    if any(category.due_seconds <= 0 for category in categories.values()):
+        raise ValueError("a category's due_seconds must be positive")
+    rules = [_rule(code, row, categories) for code, row in table["rule"].items()]
+    return tuple(sorted(rules, key=lambda rule: (rule.category.number, rule.finding_code)))
+
+
+def _rule(code: str, row: Mapping[str, object], categories: Mapping[str, Category]) -> Rule:
+    labels, score = row["labels"], row["minimal_score"]
+    if not isinstance(labels, list) or not isinstance(score, float) or not 0 < score <= 1:
+        raise ValueError(f"rule {code}: labels must be a list, minimal_score lie in (0, 1]")
+    return Rule(
+        finding_code=code,
+        kind=CandidateKind(row["kind"]),
+        source=str(row["source"]),
+        labels=frozenset(labels),
+        minimal_score=score,
+        category=categories[str(row["category"])],
+    )

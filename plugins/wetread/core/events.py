@@ -1,0 +1,163 @@
+"""One JSON line per study and per failure, which log-based metrics and alert policies read.
+
+The schema stands in docs/reference/events.md. A line names no patient and no UID: fields take
+only keys, codes, numbers and DICOM's own modalities.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+from wetread.core.canonical import canonical_json
+from wetread.core.errors import PermanentError, catalogue, problem
+from wetread.core.findings import StudyFindings
+from wetread.core.identity import STUDY_KEY_PATTERN
+from wetread.core.outcomes import OutcomeCounts
+from wetread.core.terminology import public_modality
+
+SCHEMA_VERSION: Final = 1
+_SECONDS_DECIMALS: Final = 3
+
+
+class StudyOutcome(StrEnum):
+    """How a study's run ended."""
+
+    COMPLETE = "complete"
+    """Every planned analysis is in the report."""
+    INCOMPLETE = "incomplete"
+    """The report names analyses that have not succeeded yet."""
+    NOTHING_TO_ANALYSE = "nothing-to-analyse"
+    """The report says why no image was analysed."""
+
+
+class FailureOutcome(StrEnum):
+    """What happens after a failure."""
+
+    PERMANENT = "permanent"
+    """Nothing by itself: the task failed and a person decides."""
+    RETRIABLE = "retriable"
+    """Airflow tries again."""
+
+
+@dataclass(frozen=True)
+class StudyEvent:
+    """The end of one run of a study; ``seconds`` from its claim to its report."""
+
+    event: ClassVar[str] = "study"
+
+    study_key: str
+    version: int
+    modality: str
+    outcome: StudyOutcome
+    instances: OutcomeCounts
+    findings: int
+    anomalies: int
+    seconds: float
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def json_line(self) -> str:
+        return _json_line(self.event, self)
+
+
+@dataclass(frozen=True)
+class FailureEvent:
+    """A task that failed; ``seconds`` since it began.
+
+    The study is None where the task could not tell it, or serves no single study.
+    """
+
+    event: ClassVar[str] = "failure"
+
+    study_key: str | None
+    version: int | None
+    modality: str
+    outcome: FailureOutcome
+    code: str
+    task: str
+    attempt: int
+    seconds: float
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def json_line(self) -> str:
+        return _json_line(self.event, self)
+
+
+def study_event(
+    findings: StudyFindings, *, seconds: float, versions: Mapping[str, str]
+) -> StudyEvent:
+    """Return the event of a study whose report was written.
+
+    Parameters
+    ----------
+    versions
+        Software by name, such as ``{"wetread": "0.1.0"}``; the models are added.
+    """
+    models = {analysis.source.name: analysis.source.version for analysis in findings.analyses}
+    return StudyEvent(
+        study_key=findings.study_key,
+        version=findings.version,
+        modality=joined_modalities(analysis.modality for analysis in findings.analyses),
+        outcome=_study_outcome(findings),
+        instances=findings.counts,
+        findings=len(findings.candidates),
+        anomalies=len(findings.anomalies),
+        seconds=seconds,
+        versions={**versions, **models},
+    )
+
+
+def failure_event(
+    code: str,
+    *,
+    study_key: str | None,
+    version: int | None,
+    modality: str | None,
+    task: str,
+    attempt: int,
+    seconds: float,
+    versions: Mapping[str, str],
+) -> FailureEvent:
+    """Return the event of a task that failed with the error ``code``.
+
+    The error's text stays out: only its code is certain to name nobody.
+
+    Raises
+    ------
+    KeyError
+        The code is not in ``errors.toml``.
+    """
+    permanent = issubclass(catalogue()[code].family, PermanentError)
+    return FailureEvent(
+        study_key=study_key,
+        version=version,
+        modality=public_modality(modality),
+        outcome=FailureOutcome.PERMANENT if permanent else FailureOutcome.RETRIABLE,
+        code=code,
+        task=task,
+        attempt=attempt,
+        seconds=seconds,
+        versions=dict(versions),
+    )
+
+
+def joined_modalities(modalities: Iterable[str]) -> str:
+    """Return the modalities of a study as one label, such as ``CT`` or ``CT+PT``."""
+    return "+".join(sorted({public_modality(m) for m in modalities})) or public_modality(None)
+
+
+def _study_outcome(findings: StudyFindings) -> StudyOutcome:
+    if findings.missing_rows:
+        return StudyOutcome.INCOMPLETE
+    return StudyOutcome.COMPLETE if findings.analyses else StudyOutcome.NOTHING_TO_ANALYSE
+
+
+def _json_line(event: str, record: StudyEvent | FailureEvent) -> str:
+    if record.study_key is not None and not re.fullmatch(STUDY_KEY_PATTERN, record.study_key):
+        raise problem("result-invalid", f"the {event} event's study key is none.")
+    fields: dict[str, Any] = asdict(record)
+    fields["seconds"] = round(record.seconds, _SECONDS_DECIMALS)
+    return canonical_json({"event": event, "schema_version": SCHEMA_VERSION, **fields}).decode()
