@@ -6,16 +6,18 @@ A study of a thousand slices is indexed by a thousand small ranged reads; no pix
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import Any
 
-from pydicom.dataset import FileDataset
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
+from wetread.core.errors import problem
 from wetread.core.identity import UID_PATTERN
 
 FIRST_READ_BYTES = 32 * 1024
@@ -139,7 +141,7 @@ class _PixelDataStop:
 
 
 def _header(
-    dataset: FileDataset, has_pixel_data: bool, patient_token: Callable[[str], str]
+    dataset: Dataset, has_pixel_data: bool, patient_token: Callable[[str], str]
 ) -> Header | Refusal:
     uids = [
         str(dataset.get(name) or "")
@@ -152,7 +154,7 @@ def _header(
         series_instance_uid=uids[1],
         sop_instance_uid=uids[2],
         sop_class_uid=str(dataset.get("SOPClassUID") or ""),
-        transfer_syntax_uid=str(dataset.file_meta.get("TransferSyntaxUID") or ""),
+        transfer_syntax_uid=_transfer_syntax(dataset),
         modality=str(dataset.get("Modality") or ""),
         image_type=_values(dataset.get("ImageType")),
         manufacturer=str(dataset.get("Manufacturer") or ""),
@@ -165,7 +167,13 @@ def _header(
     )
 
 
-def _patient(dataset: FileDataset, patient_token: Callable[[str], str]) -> str:
+def _transfer_syntax(dataset: Dataset) -> str:
+    meta = getattr(dataset, "file_meta", Dataset())
+    stored = meta.get("TransferSyntaxUID") or dataset.get("AvailableTransferSyntaxUID")
+    return str(stored or "")
+
+
+def _patient(dataset: Dataset, patient_token: Callable[[str], str]) -> str:
     """Return a token of the patient's id and issuer, or of the name where there is no id."""
     patient_id = str(dataset.get("PatientID") or "").strip()
     issuer = str(dataset.get("IssuerOfPatientID") or "").strip()
@@ -186,3 +194,43 @@ def _integer(value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError):
         return None
+
+
+def header_from_dicomweb(
+    instance: Mapping[str, Any], patient_token: Callable[[str], str]
+) -> Header:
+    """Read the facts of a stored instance from its DICOM JSON (PS3.18 annex F)."""
+    dataset = Dataset.from_json(
+        {tag: element for tag, element in instance.items() if tag in _HEADER_TAGS}
+    )
+    header = _header(dataset, _has_pixel_data(instance), patient_token)
+    if isinstance(header, Refusal):
+        raise problem("answer-malformed", "the DICOM store lists an instance without its UIDs.")
+    return header
+
+
+def _has_pixel_data(instance: Mapping[str, Any]) -> bool:
+    """Tell whether DICOM JSON is of an image; some servers omit the pixel data element itself."""
+    return any(tag in instance for tag in ("7FE00008", "7FE00009", "7FE00010", "00280010"))
+
+
+_HEADER_TAGS = frozenset(
+    f"{tag_for_keyword(keyword):08X}"
+    for keyword in (
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "SOPInstanceUID",
+        "SOPClassUID",
+        "AvailableTransferSyntaxUID",
+        "Modality",
+        "ImageType",
+        "Manufacturer",
+        "PresentationIntentType",
+        "SeriesNumber",
+        "InstanceNumber",
+        "NumberOfFrames",
+        "PatientID",
+        "IssuerOfPatientID",
+        "PatientName",
+    )
+)

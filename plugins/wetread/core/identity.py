@@ -71,9 +71,13 @@ class KeyRing:
             for key_id in sorted(self.keys, reverse=True)
         )
 
+    @property
+    def newest(self) -> int:
+        return max(self.keys)
+
     def token(self, value: str) -> str:
         """Return an opaque name of ``value`` under the newest key, for comparing and for naming."""
-        return _token(self.keys[max(self.keys)], value)
+        return _token(self.keys[self.newest], value)
 
 
 def _token(key: bytes, value: str) -> str:

@@ -1,0 +1,110 @@
+"""DICOMweb of a Cloud Healthcare DICOM store: QIDO-RS, WADO-RS and STOW-RS (PS3.18)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from wetread.core.errors import problem
+from wetread.gcp.http import HttpApi, json_body
+
+_PAGE = 5000
+"""Instances per QIDO page; the service cuts longer answers silently, so read until a short page."""
+
+_MISSING = (403, 404)
+"""The service answers either for what does not exist (Cloud Healthcare API, "DICOM")."""
+
+_AS_STORED = 'application/dicom; transfer-syntax="*"'
+
+
+class DicomWebClient:
+    """One DICOM store; ``subject`` names the study by its key in errors."""
+
+    def __init__(self, api: HttpApi, dicom_store: str) -> None:
+        self._api = api
+        self._base = f"{dicom_store}/dicomWeb"
+
+    def instance_uids(self, study_instance_uid: str, subject: str) -> frozenset[str]:
+        """Return the SOPInstanceUIDs that the store lists for a study; empty when it has none."""
+        call = "healthcare.dicomStores.studies.searchForInstances"
+        found: set[str] = set()
+        while True:
+            response = self._api.send(
+                "GET",
+                f"{self._base}/studies/{study_instance_uid}/instances",
+                params={"limit": str(_PAGE), "offset": str(len(found))},
+                headers={"Accept": "application/dicom+json"},
+                call=call,
+                subject=subject,
+                accept_status=(200, 204, *_MISSING),
+            )
+            page = json_body(response, call, subject) if response.status_code == 200 else []
+            found.update(item["00080018"]["Value"][0] for item in page)
+            if len(page) < _PAGE:
+                return frozenset(found)
+
+    def study_metadata(self, study_instance_uid: str, subject: str) -> list[dict[str, Any]]:
+        """Return the DICOM JSON of every instance of a study; empty when the store has none."""
+        return self._metadata(f"studies/{study_instance_uid}", "studies", subject)
+
+    def series_metadata(
+        self, study_instance_uid: str, series_instance_uid: str, subject: str
+    ) -> list[dict[str, Any]]:
+        """Return the DICOM JSON of every instance of a series."""
+        path = f"studies/{study_instance_uid}/series/{series_instance_uid}"
+        return self._metadata(path, "studies.series", subject)
+
+    def _metadata(self, path: str, resource: str, subject: str) -> list[dict[str, Any]]:
+        call = f"healthcare.dicomStores.{resource}.retrieveMetadata"
+        response = self._api.send(
+            "GET",
+            f"{self._base}/{path}/metadata",
+            headers={"Accept": "application/dicom+json"},
+            call=call,
+            subject=subject,
+            accept_status=(200, 204, *_MISSING),
+        )
+        return list(json_body(response, call, subject)) if response.status_code == 200 else []
+
+    def retrieve_instance(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uid: str,
+        subject: str,
+    ) -> bytes:
+        """Return an instance's Part 10 file in the transfer syntax it was stored in."""
+        response = self._api.send(
+            "GET",
+            f"{self._base}/studies/{study_instance_uid}/series/{series_instance_uid}"
+            f"/instances/{sop_instance_uid}",
+            headers={"Accept": _AS_STORED},
+            call="healthcare.dicomStores.studies.series.instances.retrieveInstance",
+            subject=subject,
+        )
+        return response.content
+
+    def store_instance(self, study_instance_uid: str, blob: bytes, subject: str) -> None:
+        """Store one Part 10 file in a study; storing the same bytes again changes nothing.
+
+        Raises
+        ------
+        PermanentError
+            ``result-conflict``: the store holds other bytes under the same UID, or refuses these.
+        """
+        response = self._api.send(
+            "POST",
+            f"{self._base}/studies/{study_instance_uid}",
+            headers={"Content-Type": "application/dicom", "Accept": "application/dicom+json"},
+            data=blob,
+            call="healthcare.dicomStores.studies.storeInstances",
+            subject=subject,
+            accept_status=(200, 409),
+        )
+        if response.status_code == 409:
+            raise problem("result-conflict", f"the DICOM store did not take {subject}.")
+
+
+def values(dataset: dict[str, Any], tag: str) -> Iterator[Any]:
+    """Iterate over an attribute's values in the DICOM JSON model (PS3.18 annex F)."""
+    yield from dataset.get(tag, {}).get("Value", [])

@@ -1,0 +1,74 @@
+"""A Cloud Healthcare FHIR R4 store: identifier searches and transactions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wetread.core.canonical import canonical_json
+from wetread.core.errors import problem
+from wetread.gcp.http import HttpApi, json_body
+
+_FHIR_JSON = "application/fhir+json;charset=utf-8"
+
+
+class FhirClient:
+    """One FHIR store; ``subject`` names what a call is about in errors."""
+
+    def __init__(self, api: HttpApi, fhir_store: str) -> None:
+        self._api = api
+        self._base = f"{fhir_store}/fhir"
+
+    def find(self, resource_type: str, identifier: str, subject: str) -> dict[str, Any] | None:
+        """Return the one resource that carries ``identifier`` (``system|value``), or nothing.
+
+        Searches by identifier alone read what was just written; the service indexes all other
+        parameters later (Cloud Healthcare API, "FHIR search", consistency).
+
+        Raises
+        ------
+        PermanentError
+            ``identifier-ambiguous``: several resources carry it.
+        """
+        call = "healthcare.fhirStores.fhir.search"
+        response = self._api.send(
+            "GET",
+            f"{self._base}/{resource_type}",
+            params={"identifier": identifier, "_count": "2"},
+            headers={"Prefer": "handling=strict", "Accept": _FHIR_JSON},
+            call=call,
+            subject=subject,
+        )
+        matches = [
+            entry["resource"]
+            for entry in json_body(response, call, subject).get("entry", [])
+            if entry.get("search", {}).get("mode", "match") == "match"
+        ]
+        if len(matches) > 1:
+            raise problem(
+                "identifier-ambiguous",
+                f"{resource_type} resources share the identifier of {subject}.",
+            )
+        return matches[0] if matches else None
+
+    def execute(self, bundle: dict[str, Any], subject: str) -> dict[str, Any]:
+        """Execute a transaction; all of it is stored, or nothing.
+
+        Raises
+        ------
+        PermanentError
+            ``identifier-ambiguous`` when a conditional entry matched several resources;
+            ``request-rejected`` when the store finds the bundle invalid.
+        """
+        call = "healthcare.fhirStores.fhir.executeBundle"
+        response = self._api.send(
+            "POST",
+            self._base,
+            headers={"Content-Type": _FHIR_JSON, "Accept": _FHIR_JSON},
+            data=canonical_json(bundle),
+            call=call,
+            subject=subject,
+            accept_status=(200, 412),
+        )
+        if response.status_code == 412:
+            raise problem("identifier-ambiguous", f"a transaction entry of {subject} is ambiguous.")
+        return dict(json_body(response, call, subject))

@@ -1,0 +1,95 @@
+"""One way to call the Healthcare API over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+import requests
+
+from wetread.core.errors import RETRIABLE_HTTP_STATUS, problem
+from wetread.gcp.retries import RETRY, TIMEOUT_SECONDS, failure, translated
+
+
+class Session(Protocol):
+    """What is needed of ``requests.Session`` or ``google.auth``'s ``AuthorizedSession``."""
+
+    def request(self, method: str, url: str, **options: Any) -> requests.Response: ...
+
+
+class HttpApi:
+    """Calls below one base URL, retried while the service is at fault.
+
+    Parameters
+    ----------
+    session
+        Adds the credentials; shared by threads.
+    base_url
+        For example ``https://healthcare.googleapis.com/v1``.
+    """
+
+    def __init__(self, session: Session, base_url: str) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+
+    def url(self, path: str) -> str:
+        return f"{self._base_url}/{path}"
+
+    def send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        call: str,
+        subject: str,
+        accept_status: Collection[int] = (200,),
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+    ) -> requests.Response:
+        """Send one request; return the answer when its status is among ``accept_status``.
+
+        Raises
+        ------
+        RetriableError
+            ``service-unavailable`` when the retries are used up.
+        PermanentError
+            ``not-found``, ``request-rejected``.
+        """
+
+        def once() -> requests.Response:
+            response: requests.Response = self._session.request(
+                verb,
+                self.url(path),
+                params=params,
+                headers=headers,
+                json=json,
+                data=data,
+                timeout=TIMEOUT_SECONDS,
+            )
+            if response.status_code in RETRIABLE_HTTP_STATUS:
+                raise problem(
+                    "service-unavailable", f"{call} answered {response.status_code} for {subject}."
+                )
+            return response
+
+        with translated(call, subject):
+            response: requests.Response = RETRY(once)()
+        if response.status_code not in accept_status:
+            raise failure(response.status_code, call, subject)
+        return response
+
+
+def json_body(response: requests.Response, call: str, subject: str) -> Any:
+    """Return the JSON of an answer.
+
+    Raises
+    ------
+    RetriableError
+        ``answer-malformed``: the body is not JSON.
+    """
+    try:
+        return response.json()
+    except requests.exceptions.JSONDecodeError:
+        raise problem("answer-malformed", f"{call} for {subject} is not JSON.") from None

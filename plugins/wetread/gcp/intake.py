@@ -1,0 +1,208 @@
+"""Intake: from files in a bucket to claimed studies that wait for a run.
+
+Every step can be repeated. A version is queued before it is claimed, and both before anything is
+acknowledged: after a crash at any point the next round finds the same files and finishes the work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wetread.core.arrivals import (
+    Arrival,
+    SourceObject,
+    group_by_study,
+    is_complete,
+)
+from wetread.core.claim import Cause, Claim, Priority
+from wetread.core.headers import Header, Refusal, header_from_dicomweb
+from wetread.core.identity import KeyRing, StudyVersion
+from wetread.core.pixels.policy import skip_reason
+from wetread.gcp.dicomweb import DicomWebClient
+from wetread.gcp.incoming import IncomingBucket
+from wetread.gcp.pubsub import Message
+from wetread.gcp.state import Claimed, StudyState
+
+_INSTANCE_PATH = re.compile(rb"/studies/([0-9.]+)/series/[0-9.]+/instances/([0-9.]+)\Z")
+
+
+@dataclass(frozen=True)
+class IntakeCounts:
+    """What one round of intake did."""
+
+    objects: int
+    opened_versions: int
+    rejected_objects: int
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Claims the studies that lie in ``incoming/`` or reached the DICOM store by another way."""
+
+    incoming: IncomingBucket
+    state: StudyState
+    dicomweb: DicomWebClient
+    keys: KeyRing
+    quiet: timedelta
+
+    def claim_arrived(self, now: datetime) -> IntakeCounts:
+        """Claim every study in ``incoming/``; set aside folders that hold none."""
+        objects = self.incoming.objects()
+        groups = group_by_study(self._arrivals(objects))
+        orphans = groups.pop(None, [])
+        opened = sum(
+            self._claim_arrivals(study, members, now) for study, members in groups.items() if study
+        )
+        return IntakeCounts(len(objects), opened, self._reject(orphans, objects, now))
+
+    def claim_stored(self, messages: Iterable[Message], now: datetime) -> int:
+        """Claim the studies of new instances that the DICOM store told of; return versions opened.
+
+        The data of a notification is the instance's path, in each of the service's message forms.
+        """
+        instances: dict[str, set[str]] = defaultdict(set)
+        for message in messages:
+            match = _INSTANCE_PATH.search(message.data)
+            if match and message.attributes.get("action", "StoreInstances") in _STORED:
+                instances[match[1].decode()].add(match[2].decode())
+        return sum(self._claim_instances(study, uids, now) for study, uids in instances.items())
+
+    def request(
+        self, study_instance_uid: str, folders: Iterable[str], priority: Priority, now: datetime
+    ) -> StudyVersion:
+        """Open a version because a person asked; one that still waits is taken over."""
+        claimed = self.state.find_claim(study_instance_uid, self.keys)
+        if claimed and not self._is_sealed(claimed.claim):
+            self._add_folders(claimed, folders)
+            return _latest(claimed.claim)
+        claim = claimed.claim if claimed else self._new_claim(study_instance_uid)
+        return self._open(claim.open(Cause.REQUESTED, priority, _text(now), folders), claimed)
+
+    def studies_below(self, folder: str) -> dict[str, list[Arrival]]:
+        """Return the studies in one folder of ``incoming/``."""
+        groups = group_by_study(self._arrivals(self.incoming.objects(folder)))
+        return {study: members for study, members in groups.items() if study}
+
+    def stored_headers(self, study_instance_uid: str, subject: str) -> tuple[Header, ...]:
+        """Return the headers of what the DICOM store holds of a study, our own results aside."""
+        metadata = self.dicomweb.study_metadata(study_instance_uid, subject)
+        headers = (header_from_dicomweb(item, self.keys.token) for item in metadata)
+        return tuple(header for header in headers if skip_reason(header) != "own-result")
+
+    def arrivals_of(self, study_instance_uid: str, folders: Iterable[str]) -> list[Arrival]:
+        """Return the files of one study in ``folders``, but for those that were sealed before."""
+        objects = [item for folder in folders for item in self.incoming.objects(folder)]
+        return group_by_study(self._arrivals(objects)).get(study_instance_uid, [])
+
+    def sealed_sources(self, claim: Claim) -> set[tuple[str, int]]:
+        """Return the objects that some version of the study consists of already."""
+        studies = (StudyVersion(claim.study_key, version.version) for version in claim.versions)
+        manifests = (self.state.find_manifest(study) for study in studies)
+        return {
+            (arrival.source.name, arrival.source.generation)
+            for manifest in manifests
+            if manifest
+            for arrival in manifest.arrivals
+        }
+
+    def _arrivals(self, objects: Sequence[SourceObject]) -> list[Arrival]:
+        by_folder: dict[str, list[SourceObject]] = defaultdict(list)
+        for item in objects:
+            by_folder[item.folder].append(item)
+        arrivals = []
+        for folder, members in by_folder.items():
+            index = self.state.read_index(folder, self.keys)
+            read = self.incoming.arrivals(members, index, self.keys.token)
+            if {(a.source.name, a.source.generation) for a in read} != index.keys():
+                self.state.write_index(folder, self.keys, read)
+            arrivals += read
+        return arrivals
+
+    def _claim_arrivals(self, study: str, members: Sequence[Arrival], now: datetime) -> bool:
+        folders = {arrival.source.folder for arrival in members}
+        claimed = self.state.find_claim(study, self.keys)
+        if claimed is None:
+            claim = self._new_claim(study)
+            self._open(claim.open(Cause.ARRIVED, Priority.ROUTINE, _text(now), folders), None)
+            return True
+        if not self._is_sealed(claimed.claim):
+            self._add_folders(claimed, folders)
+            return False
+        sealed = self.sealed_sources(claimed.claim)
+        late = [a for a in members if (a.source.name, a.source.generation) not in sealed]
+        if late:
+            folders = {arrival.source.folder for arrival in late}
+            claim = claimed.claim.open(Cause.LATE, Priority.ROUTINE, _text(now), folders)
+            self._open(claim, claimed)
+        return bool(late)
+
+    def _claim_instances(self, study: str, uids: set[str], now: datetime) -> bool:
+        claimed = self.state.find_claim(study, self.keys)
+        stamp = _text(now)
+        if claimed and not self._is_sealed(claimed.claim):
+            self.state.replace_claim(claimed.claim.touched(stamp), claimed.generation)
+            return False
+        subject = claimed.claim.study_key if claimed else "a stored study"
+        known = self._known_instances(claimed.claim) if claimed else set()
+        if uids <= known:
+            return False
+        stored = {h.sop_instance_uid for h in self.stored_headers(study, subject)}
+        if stored <= known:
+            return False
+        cause = Cause.LATE if claimed else Cause.ARRIVED
+        claim = claimed.claim if claimed else self._new_claim(study)
+        self._open(claim.open(cause, Priority.ROUTINE, stamp, stored_at=stamp), claimed)
+        return True
+
+    def _known_instances(self, claim: Claim) -> set[str]:
+        manifest = self.state.find_manifest(_latest(claim))
+        return {header.sop_instance_uid for header in manifest.instances} if manifest else set()
+
+    def _new_claim(self, study_instance_uid: str) -> Claim:
+        return Claim(self.keys.study_keys(study_instance_uid)[0], study_instance_uid)
+
+    def _is_sealed(self, claim: Claim) -> bool:
+        return self.state.find_manifest(_latest(claim)) is not None
+
+    def _add_folders(self, claimed: Claimed, folders: Iterable[str]) -> None:
+        latest = claimed.claim.latest
+        if latest and not set(folders) <= set(latest.folders):
+            self.state.replace_claim(claimed.claim.with_folders(folders), claimed.generation)
+
+    def _open(self, claim: Claim, previous: Claimed | None) -> StudyVersion:
+        opened, study = claim.versions[-1], _latest(claim)
+        self.state.enqueue(study, opened.priority, opened.opened_at)
+        if previous is None:
+            self.state.create_claim(claim)
+        else:
+            self.state.replace_claim(claim, previous.generation)
+        return study
+
+    def _reject(
+        self, orphans: Sequence[Arrival], objects: Sequence[SourceObject], now: datetime
+    ) -> int:
+        """Set aside the files of folders that hold no study, once nothing more is to come."""
+        rejected = [
+            (arrival.source, arrival.content.reason)
+            for arrival in orphans
+            if isinstance(arrival.content, Refusal)
+            and is_complete(objects, [arrival.source.folder], now, self.quiet)
+        ]
+        self.incoming.quarantine(rejected, "files without a study")
+        self.incoming.remove_markers({source.folder for source, _ in rejected})
+        return len(rejected)
+
+
+_STORED = frozenset({"StoreInstances", "ImportDicomData"})
+
+
+def _latest(claim: Claim) -> StudyVersion:
+    return StudyVersion(claim.study_key, claim.versions[-1].version)
+
+
+def _text(now: datetime) -> str:
+    return now.isoformat(timespec="microseconds")

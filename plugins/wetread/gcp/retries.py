@@ -1,0 +1,69 @@
+"""One retry policy and one translation of failures for every Google service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from google.api_core import exceptions, retry
+from google.auth import exceptions as auth_exceptions
+
+from wetread.core.errors import RETRIABLE_HTTP_STATUS, RetriableError, WetreadError, problem
+
+TIMEOUT_SECONDS = 60.0
+"""How long a single call may take, and how long its retries may go on; Airflow retries after."""
+
+_TRANSPORT_FAILURES = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.Timeout,
+    auth_exceptions.TransportError,
+    ConnectionError,
+)
+
+
+def _is_retriable(error: BaseException) -> bool:
+    if isinstance(error, exceptions.GoogleAPICallError):
+        return error.code in RETRIABLE_HTTP_STATUS or isinstance(error, exceptions.RetryError)
+    return isinstance(error, (*_TRANSPORT_FAILURES, RetriableError))
+
+
+RETRY = retry.Retry(
+    predicate=_is_retriable, initial=0.2, multiplier=2.0, maximum=10.0, timeout=TIMEOUT_SECONDS
+)
+"""Exponential backoff with jitter, as the services' request guidelines ask for."""
+
+
+def failure(status: int, call: str, subject: str) -> WetreadError:
+    """Return the error for an HTTP ``status`` answered to ``call`` about ``subject``.
+
+    ``call`` is the API method; ``subject`` names the object by study key or role.
+    """
+    if status in RETRIABLE_HTTP_STATUS:
+        return problem("service-unavailable", f"{call} answered {status} for {subject}.")
+    if status == 404:
+        return problem("not-found", f"{call} answered 404 for {subject}.")
+    if status == 412:
+        return problem("precondition-failed", f"{call} answered 412 for {subject}.")
+    return problem("request-rejected", f"{call} answered {status} for {subject}.")
+
+
+@contextmanager
+def translated(
+    call: str, subject: str, *, expected: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Turn a Google client's exception into Wetread's error; its text would name identifiers.
+
+    Exceptions of the ``expected`` types pass: the caller knows what they mean.
+    """
+    try:
+        yield
+    except expected:
+        raise
+    except exceptions.RetryError:
+        raise problem("service-unavailable", f"{call} kept failing for {subject}.") from None
+    except exceptions.GoogleAPICallError as error:
+        raise failure(int(error.code or 503), call, subject) from None
+    except _TRANSPORT_FAILURES:
+        raise problem("service-unavailable", f"{call} did not answer for {subject}.") from None

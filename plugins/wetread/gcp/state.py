@@ -1,0 +1,224 @@
+"""The state bucket: the one place that knows which study a key stands for.
+
+===================================================  ==============================================
+``claims/<study key>.json``                          the claim; created once, changed against its
+                                                     generation
+``queue/<priority>/<opened at>_<key>__v<n>.json``    versions that wait for a run
+``index/<token of a folder>.json``                   headers already read, by object generation
+``studies/<key>/v<n>/manifest.json``                 what the version consists of; written once
+``studies/<key>/v<n>/import.json``                   what the store refused; written once
+``studies/<key>/findings/<digest>/<row>.json``       the findings of a plan row; written once
+``studies/<key>/v<n>/alerts/<alert id>.json``        an alert that was published
+``studies/<key>/v<n>/summary.json``                  how the version ended
+===================================================  ==============================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from wetread.core.arrivals import Arrival, arrival_from_json, arrival_to_json
+from wetread.core.claim import Claim, Priority, claim_from_json
+from wetread.core.errors import problem
+from wetread.core.findings import AnalysisFindings, analysis_from_json, analysis_to_json
+from wetread.core.identity import KeyRing, StudyVersion, parse_run_id
+from wetread.core.manifest import Manifest, manifest_from_json
+from wetread.gcp.storage import Bucket
+
+_PRIORITY_ORDER = {priority: str(rank) for rank, priority in enumerate(Priority)}
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A claim and the generation it was read at."""
+
+    claim: Claim
+    generation: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A study version that waits for its run."""
+
+    study: StudyVersion
+    priority: Priority
+
+
+class StudyState:
+    """Claims, manifests and findings; UIDs never leave it but for the Healthcare API."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    # Claims
+
+    def find_claim(self, study_instance_uid: str, keys: KeyRing) -> Claimed | None:
+        """Return the study's claim under any key of the ring."""
+        for study_key in keys.study_keys(study_instance_uid):
+            if claimed := self.read_claim(study_key):
+                return claimed
+        return None
+
+    def read_claim(self, study_key: str) -> Claimed | None:
+        stored = self._bucket.read_json(_claim(study_key), f"claim of {study_key}")
+        return Claimed(claim_from_json(stored.value), stored.generation) if stored else None
+
+    def claim(self, study_key: str) -> Claim:
+        """Return the claim of a study that a run was started for.
+
+        Raises
+        ------
+        PermanentError
+            ``claim-missing``.
+        """
+        claimed = self.read_claim(study_key)
+        if claimed is None:
+            raise problem("claim-missing", f"there is no claim of {study_key}.")
+        return claimed.claim
+
+    def create_claim(self, claim: Claim) -> Claimed:
+        """Create a claim, or return the one that another writer created first."""
+        subject = f"claim of {claim.study_key}"
+        stored = self._bucket.create_json(_claim(claim.study_key), claim.as_json(), subject)
+        return Claimed(claim_from_json(stored.value), stored.generation)
+
+    def replace_claim(self, claim: Claim, generation: int) -> None:
+        """Replace a claim that nobody changed since it was read."""
+        self._bucket.replace_json(
+            _claim(claim.study_key), claim.as_json(), generation, f"claim of {claim.study_key}"
+        )
+
+    # Versions that wait for a run
+
+    def enqueue(self, study: StudyVersion, priority: Priority, opened_at: str) -> None:
+        """Remember that ``study`` waits for its run; doing so twice changes nothing."""
+        name = _queued(study, priority, opened_at)
+        self._bucket.create_json(name, {}, f"queue entry of {study}")
+
+    def leave_queue(self, study: StudyVersion, priority: Priority, opened_at: str) -> None:
+        """Forget that ``study`` waits: its run has begun."""
+        self._bucket.delete(
+            [(_queued(study, priority, opened_at), None)], f"queue entry of {study}"
+        )
+
+    def waiting(self) -> list[Waiting]:
+        """Return what waits, the most urgent and then the oldest first."""
+        entries = []
+        for item in self._bucket.list("queue/", "the queue"):
+            _, rank, name = item.name.split("/")
+            run_id = name.removesuffix(".json").partition("_")[2]
+            entries.append(Waiting(parse_run_id(run_id), Priority(rank[1:])))
+        return entries
+
+    # Headers already read
+
+    def read_index(self, folder: str, keys: KeyRing) -> dict[tuple[str, int], Arrival]:
+        """Return the arrivals of a folder whose headers were read under the newest key."""
+        stored = self._bucket.read_json(_index(folder, keys), "header index")
+        if stored is None or stored.value["key"] != keys.newest:
+            return {}
+        arrivals = [arrival_from_json(item) for item in stored.value["arrivals"]]
+        return {(a.source.name, a.source.generation): a for a in arrivals}
+
+    def write_index(self, folder: str, keys: KeyRing, arrivals: Iterable[Arrival]) -> None:
+        """Keep the arrivals of a folder; a lost update only costs reading headers again."""
+        value = {"key": keys.newest, "arrivals": [arrival_to_json(a) for a in arrivals]}
+        self._bucket.replace_json(_index(folder, keys), value, None, "header index")
+
+    # One version
+
+    def seal(self, manifest: Manifest) -> Manifest:
+        """Write the manifest, or return the one that was sealed before."""
+        study = StudyVersion(manifest.study_key, manifest.version)
+        stored = self._bucket.create_json(
+            _version(study, "manifest"), manifest.as_json(), f"manifest of {study}"
+        )
+        return manifest_from_json(stored.value)
+
+    def find_manifest(self, study: StudyVersion) -> Manifest | None:
+        stored = self._bucket.read_json(_version(study, "manifest"), f"manifest of {study}")
+        return manifest_from_json(stored.value) if stored else None
+
+    def manifest(self, study: StudyVersion) -> Manifest:
+        """Return the sealed manifest.
+
+        Raises
+        ------
+        PermanentError
+            ``manifest-missing``.
+        """
+        manifest = self.find_manifest(study)
+        if manifest is None:
+            raise problem("manifest-missing", f"{study} is not sealed.")
+        return manifest
+
+    def record_import(self, study: StudyVersion, refused: Iterable[str]) -> frozenset[str]:
+        """Write the SOPInstanceUIDs that the store refused, or return those written before."""
+        stored = self._bucket.create_json(
+            _version(study, "import"), {"refused": sorted(refused)}, f"import of {study}"
+        )
+        return frozenset(stored.value["refused"])
+
+    def find_import(self, study: StudyVersion) -> frozenset[str] | None:
+        """Return what the store refused, or nothing while the import is not done."""
+        stored = self._bucket.read_json(_version(study, "import"), f"import of {study}")
+        return frozenset(stored.value["refused"]) if stored else None
+
+    def is_alert_published(self, study: StudyVersion, alert_id: str) -> bool:
+        name = _version(study, f"alerts/{alert_id}")
+        return self._bucket.read_json(name, f"alert of {study}") is not None
+
+    def record_alert(self, study: StudyVersion, alert_id: str, message_id: str) -> None:
+        """Remember that an alert was published, so that clearing the task does not repeat it."""
+        name = _version(study, f"alerts/{alert_id}")
+        self._bucket.create_json(name, {"message_id": message_id}, f"alert of {study}")
+
+    def find_summary(self, study: StudyVersion) -> dict[str, Any] | None:
+        stored = self._bucket.read_json(_version(study, "summary"), f"summary of {study}")
+        return dict(stored.value) if stored else None
+
+    def write_summary(self, study: StudyVersion, summary: dict[str, Any]) -> None:
+        name = _version(study, "summary")
+        self._bucket.replace_json(name, summary, None, f"summary of {study}")
+
+    # Findings
+
+    def record_findings(
+        self, study_key: str, findings_digest: str, findings: AnalysisFindings
+    ) -> AnalysisFindings:
+        """Write the findings of a plan row, or return those that were written first."""
+        stored = self._bucket.create_json(
+            _findings(study_key, findings_digest, findings.row_id),
+            analysis_to_json(findings),
+            f"findings of {study_key} {findings.row_id}",
+        )
+        return analysis_from_json(stored.value)
+
+    def find_findings(
+        self, study_key: str, findings_digest: str, row_id: str
+    ) -> AnalysisFindings | None:
+        name = _findings(study_key, findings_digest, row_id)
+        stored = self._bucket.read_json(name, f"findings of {study_key} {row_id}")
+        return analysis_from_json(stored.value) if stored else None
+
+
+def _claim(study_key: str) -> str:
+    return f"claims/{study_key}.json"
+
+
+def _queued(study: StudyVersion, priority: Priority, opened_at: str) -> str:
+    return f"queue/{_PRIORITY_ORDER[priority]}{priority}/{opened_at}_{study.run_id}.json"
+
+
+def _index(folder: str, keys: KeyRing) -> str:
+    return f"index/{keys.token('folder:' + folder)}.json"
+
+
+def _version(study: StudyVersion, record: str) -> str:
+    return f"studies/{study.study_key}/v{study.version}/{record}.json"
+
+
+def _findings(study_key: str, findings_digest: str, row_id: str) -> str:
+    return f"studies/{study_key}/findings/{findings_digest[:32]}/{row_id}.json"
