@@ -77,7 +77,7 @@ def _rule(code: str, row: Mapping[str, object], categories: Mapping[str, Categor
         raise ValueError(f"rule {code}: labels must be a list, minimal_score lie in (0, 1]")
     return Rule(
         finding_code=code,
-        kind=CandidateKind(row["kind"]),
+        kind=CandidateKind(str(row["kind"])),
         source=str(row["source"]),
         labels=frozenset(labels),
         minimal_score=score,
