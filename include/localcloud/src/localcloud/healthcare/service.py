@@ -5,13 +5,14 @@ object that also has ``route(verb, path)`` adds paths that the discovery documen
 FHIR search by GET.
 """
 
-from collections.abc import Sequence
 from typing import ClassVar, Protocol, runtime_checkable
 
 from localcloud.contract.discovery import Contract, Route
 from localcloud.healthcare.datasets import DatasetMethods, LocationMethods
 from localcloud.healthcare.dicom.objects import ObjectReader
 from localcloud.healthcare.dicom.store import Surroundings, dicom_handlers
+from localcloud.healthcare.fhir.bundle_methods import fhir_handlers
+from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.iam import IamMethods
 from localcloud.healthcare.operations import OperationMethods, Operations
 from localcloud.healthcare.stores import Resources, StoreMethods
@@ -45,42 +46,28 @@ class HealthcareService(HttpService):
     def __init__(
         self, database: Database, blobs: Blobs, publisher: Publisher, objects: ObjectReader
     ) -> None:
+        self._extra_routes: list[ExtraRoutes] = []
         super().__init__(Contract("healthcare", "v1"))
         self.operations = Operations(database)
         self.resources = Resources(database)
         dicom = dicom_handlers(
             Surroundings(database, blobs, publisher, objects, self.resources, self.operations)
         )
-        self._extra_routes: list[ExtraRoutes] = []
-        self.add(
-            [
-                LocationMethods(),
-                DatasetMethods(self.resources, self.operations),
-                StoreMethods(self.resources),
-                IamMethods(database, self.resources),
-                OperationMethods(self.operations),
-                *dicom,
-            ]
+        self.register(
+            LocationMethods(),
+            DatasetMethods(self.resources, self.operations),
+            StoreMethods(self.resources),
+            IamMethods(database, self.resources),
+            OperationMethods(self.operations),
+            *dicom,
+            *fhir_handlers(FhirStores(database, publisher, self.resources)),
         )
 
-    def add(self, handlers: Sequence[object]) -> None:
-        """Serve the ``@serves`` methods of more objects.
-
-        Raises
-        ------
-        LookupError
-            When one names a method that the document does not have.
-        """
-        for handler in handlers:
-            for attribute in vars(type(handler)):
-                method = getattr(handler, attribute)
-                served = getattr(method, "served", None)
-                for method_id in served.method_ids if served else ():
-                    if method_id not in self.contract.methods:
-                        raise LookupError(f"healthcare.v1 has no method {method_id}")
-                    self._handlers[method_id] = (method, served.open_query)
-            if isinstance(handler, ExtraRoutes):
-                self._extra_routes.append(handler)
+    def register(self, *handlers: object) -> None:
+        """Serve the decorated methods of these objects, and the paths they add."""
+        super().register(*handlers)
+        others = [handler for handler in handlers if handler is not self]
+        self._extra_routes += [other for other in others if isinstance(other, ExtraRoutes)]
 
     def route(self, verb: str, raw_path: str) -> Route | None:
         """Resolve a request by the document, else by the handlers' own extra routes."""

@@ -1,0 +1,146 @@
+"""What a resource can be found by: one row for each value of each search parameter.
+
+Source: https://hl7.org/fhir/R4/search.html, tables "token", "reference", "date", "quantity"
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.healthcare.fhir.definitions import Definitions, Json, SearchParameter
+from localcloud.healthcare.fhir.references import parse_local
+from localcloud.healthcare.fhir.temporal import EARLIEST, LATEST, date_range
+
+# Answered from the resource's own row, so never indexed.
+COLUMN_PARAMETERS = frozenset({"_id", "_lastUpdated"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One indexed value.
+
+    token: ``system`` and ``value``; reference: ``value`` is ``Type/id`` or a URL; string: ``value``
+    is folded and ``system`` as written; date: ``low`` to ``high`` in microseconds since 1970;
+    number and quantity: ``low`` to ``high``, with the unit's ``system`` and code.
+    """
+
+    parameter: str
+    system: str | None = None
+    value: str | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def fold(text: str) -> str:
+    """Drop case and accents, as string searches ignore them."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def index_rows(resource: Json, definitions: Definitions, base: str) -> set[Row]:
+    """Return every row of a resource; values a parameter cannot read are skipped."""
+    rows: set[Row] = set()
+    for parameter in definitions.search[resource["resourceType"]].values():
+        if parameter.name not in COLUMN_PARAMETERS:
+            rows.update(_rows(resource, parameter, base))
+    return rows
+
+
+def _rows(resource: Json, parameter: SearchParameter, base: str) -> Iterator[Row]:
+    read = _READERS[parameter.type]
+    for path, _ in parameter.paths:
+        for value in values_at(resource, path):
+            for system, text, low, high in read(value):
+                if parameter.type == "reference":
+                    local = parse_local(text or "", base)
+                    if local and parameter.targets and local.type not in parameter.targets:
+                        continue
+                    yield Row(parameter.name, None, local.name if local else text)
+                    continue
+                yield Row(parameter.name, system, text, low, high)
+
+
+def values_at(node: Any, path: str) -> list[Any]:
+    """Return the values at a path, arrays flattened."""
+    nodes = [node]
+    for step in path.split("."):
+        name, _, condition = step.rstrip("]").partition("[")
+        found = [child[name] for child in nodes if isinstance(child, dict) and name in child]
+        nodes = [
+            item for value in found for item in (value if isinstance(value, list) else [value])
+        ]
+        if condition:
+            key, _, wanted = condition.partition("=")
+            nodes = [item for item in nodes if isinstance(item, dict) and item.get(key) == wanted]
+    return [item for item in nodes if item is not None]
+
+
+_Value = tuple[str | None, str | None, float | None, float | None]
+
+
+def _token(value: Any) -> Iterator[_Value]:
+    if isinstance(value, bool):
+        yield None, str(value).lower(), None, None
+    elif isinstance(value, str):
+        yield None, value, None, None
+    elif isinstance(value, dict) and "coding" in value:
+        for coding in value["coding"]:
+            yield coding.get("system"), coding.get("code"), None, None
+    elif isinstance(value, dict):
+        text = value.get("code", value.get("value"))
+        if isinstance(text, str):
+            yield value.get("system"), text, None, None
+
+
+def _reference(value: Any) -> Iterator[_Value]:
+    text = value.get("reference") if isinstance(value, dict) else value
+    if isinstance(text, str):
+        yield None, text, None, None
+
+
+def _string(value: Any) -> Iterator[_Value]:
+    if isinstance(value, str):
+        yield value, fold(value), None, None
+    elif isinstance(value, dict):
+        for part in value.values():
+            for text in part if isinstance(part, list) else [part]:
+                if isinstance(text, str):
+                    yield text, fold(text), None, None
+
+
+def _date(value: Any) -> Iterator[_Value]:
+    if isinstance(value, str):
+        low, high = date_range(value)
+        yield None, None, low, high
+    elif isinstance(value, dict) and ("start" in value or "end" in value):
+        low = date_range(value["start"])[0] if value.get("start") else EARLIEST
+        high = date_range(value["end"])[1] if value.get("end") else LATEST
+        yield None, None, low, high
+    elif isinstance(value, dict):
+        for event in value.get("event", []):
+            yield from _date(event)
+
+
+def _quantity(value: Any) -> Iterator[_Value]:
+    if isinstance(value, int | float):
+        yield None, None, value, value
+    elif isinstance(value, dict) and isinstance(number := value.get("value"), int | float):
+        unit = value.get("code") or value.get("currency") or value.get("unit")
+        yield value.get("system"), unit, number, number
+    elif isinstance(value, dict) and ("low" in value or "high" in value):
+        low = value.get("low", {}).get("value", float("-inf"))
+        yield None, None, low, value.get("high", {}).get("value", float("inf"))
+
+
+_READERS: Mapping[str, Callable[[Any], Iterator[_Value]]] = {
+    "token": _token,
+    "reference": _reference,
+    "string": _string,
+    "date": _date,
+    "quantity": _quantity,
+    "number": _quantity,
+    "uri": _reference,
+}

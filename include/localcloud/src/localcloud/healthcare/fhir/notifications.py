@@ -1,0 +1,78 @@
+"""Changes of a FHIR store on Pub/Sub, through an outbox written with the change itself.
+
+A message leaves after the commit; what a killed process had not sent is sent at the next start.
+Source: https://cloud.google.com/healthcare-api/docs/fhir-pubsub
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterable
+
+from localcloud.errors import GoogleError
+from localcloud.healthcare.fhir.definitions import Json
+from localcloud.healthcare.fhir.records import dumps, version_id
+from localcloud.healthcare.fhir.settings import Destination, StoreSettings
+from localcloud.healthcare.fhir.temporal import from_microseconds
+from localcloud.healthcare.fhir.work import Change
+from localcloud.notify import Publisher
+from localcloud.state.database import Database
+
+_log = logging.getLogger(__name__)
+
+
+def enqueue(tx: sqlite3.Connection, settings: StoreSettings, changes: Iterable[Change]) -> int:
+    """Write the messages of some changes to the outbox; returns how many."""
+    rows = [
+        (destination.topic, *_message(settings, change, destination))
+        for change in changes
+        for destination in settings.destinations
+    ]
+    tx.executemany("INSERT INTO fhir_outbox (topic, data, attributes) VALUES (?, ?, ?)", rows)
+    return len(rows)
+
+
+def _message(
+    settings: StoreSettings, change: Change, destination: Destination
+) -> tuple[bytes, str]:
+    resource: Json = change.resource
+    name = f"{settings.name}/fhir/{resource['resourceType']}/{resource['id']}"
+    is_delete = change.action == "DeleteResource"
+    full = destination.send_previous_on_delete if is_delete else destination.send_full_resource
+    attributes = {
+        "action": change.action,
+        "lastUpdatedTime": from_microseconds(change.version).strftime("%a, %d %b %Y %H:%M:%S UTC"),
+        "payloadType": "FullResource" if full else "NameOnly",
+        "resourceType": resource["resourceType"],
+        "storeName": settings.name,
+        "versionId": version_id(change.version),
+    }
+    return (dumps(resource) if full else name).encode(), dumps(attributes)
+
+
+class Outbox:
+    """Sends what is in the outbox, in order, each message at least once."""
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._sending = threading.Lock()
+
+    def flush(self) -> None:
+        """Publish all that waits. A topic that is gone loses its messages, as on Google."""
+        with self._sending:
+            rows = self._database.read(
+                "SELECT key, topic, data, attributes FROM fhir_outbox ORDER BY key"
+            )
+            for row in rows:
+                try:
+                    attributes = json.loads(row["attributes"])
+                    self._publisher.publish(row["topic"], row["data"], attributes)
+                except GoogleError as error:
+                    _log.warning("FHIR notification to %s: %s", row["topic"], error.status)
+            if rows:
+                with self._database.write() as tx:
+                    tx.execute("DELETE FROM fhir_outbox WHERE key <= ?", (rows[-1]["key"],))

@@ -1,0 +1,53 @@
+"""R4's primitive types: which JSON type, which characters.
+
+Source: https://hl7.org/fhir/R4/datatypes.html#primitive
+"""
+
+from __future__ import annotations
+
+import re
+
+_YEAR = r"([0-9]([0-9]([0-9][1-9]|[1-9]0)|[1-9]00)|[1-9]000)"
+_MONTH = r"(0[1-9]|1[0-2])"
+_DAY = r"(0[1-9]|[1-2]\d|3[0-1])"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
+_ZONE = r"(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00))"
+
+_PATTERNS = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "base64Binary": r"[0-9a-zA-Z+/=\s]*",
+        "code": r"(\S+( \S+)*)?",  # Google accepts an empty code
+        "date": rf"{_YEAR}(-{_MONTH}(-{_DAY})?)?",
+        "dateTime": rf"{_YEAR}(-{_MONTH}(-{_DAY}(T{_TIME}{_ZONE})?)?)?",
+        "id": r"[A-Za-z0-9\-.]{1,64}",
+        "instant": rf"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ZONE}",
+        "oid": r"urn:oid:[0-2](\.(0|[1-9]\d*))+",
+        "time": _TIME,
+        "uri": r"\S*",
+        "url": r"\S*",
+        "canonical": r"\S*",
+        "uuid": r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    }.items()
+}
+_LOWEST_INTEGER = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
+_LARGEST_INTEGER = 2**31 - 1
+
+ID = _PATTERNS["id"]
+
+
+def defect(value: object, primitive: str) -> str:
+    """Say what is wrong with a value, or return an empty text; never quotes the value."""
+    if primitive == "boolean":
+        return "" if isinstance(value, bool) else "want a boolean"
+    if primitive == "decimal":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if number else "want a number"
+    if (lowest := _LOWEST_INTEGER.get(primitive)) is not None:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        inside = whole and lowest <= value <= _LARGEST_INTEGER
+        return "" if inside else f"want an {primitive} of 32 bits"
+    if not isinstance(value, str):
+        return "want a string"
+    pattern = _PATTERNS.get(primitive)
+    return "" if pattern is None or pattern.fullmatch(value) else f"not a valid {primitive}"

@@ -1,0 +1,237 @@
+"""A search request, read and checked before anything is looked up.
+
+Source: fhir.search in the healthcare.v1 discovery document,
+https://cloud.google.com/healthcare-api/docs/fhir and https://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from localcloud.healthcare.fhir.criteria import split_alternatives
+from localcloud.healthcare.fhir.definitions import Definitions, SearchParameter
+from localcloud.healthcare.fhir.outcomes import FhirError, invalid_query, not_supported
+
+DEFAULT_COUNT = 100
+MAX_COUNT = 1000
+
+_MODIFIERS = {
+    "token": {"missing", "not"},
+    "string": {"missing", "exact", "contains"},
+    "reference": {"missing"},
+    "date": {"missing"},
+    "quantity": {"missing"},
+    "number": {"missing"},
+    "uri": {"missing", "above", "below"},
+}
+_UNSUPPORTED_RESULTS = {"_contained", "_containedType", "_query", "_filter", "_list", "_total"}
+_TRANSPORT = re.compile(r"(\$?alt|\$?prettyPrint|key|quotaUser|fields|access_token|\$\.xgafv)")
+_SORTABLE = {"number", "date", "string", "token", "quantity"}
+_SUMMARIES = {"text", "data", "false"}
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One search parameter with its alternatives; ``chain`` continues on the referred type."""
+
+    parameter: SearchParameter
+    modifier: str
+    values: tuple[str, ...]
+    chain: tuple[tuple[str, Criterion], ...] = ()
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """``_include`` or ``_revinclude``: follow a reference parameter of a type."""
+
+    type: str
+    parameter: str
+    target: str = ""
+    iterate: bool = False
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """A checked search; ``types`` empty means all types."""
+
+    types: tuple[str, ...]
+    criteria: tuple[Criterion, ...] = ()
+    includes: tuple[Inclusion, ...] = ()
+    revincludes: tuple[Inclusion, ...] = ()
+    sort: tuple[tuple[SearchParameter, bool], ...] = ()
+    count: int = DEFAULT_COUNT
+    offset: int = 0
+    elements: tuple[str, ...] = ()
+    summary: str = "false"
+
+
+def parse_search(
+    resource_type: str | None,
+    pairs: Iterable[tuple[str, str]],
+    definitions: Definitions,
+    *,
+    strict: bool,
+) -> SearchQuery:
+    """Read query parameters.
+
+    Parameters
+    ----------
+    strict
+        Refuse unknown parameters instead of ignoring them.
+
+    Raises
+    ------
+    FhirError
+        400 for what cannot be read, or what the Healthcare API does not support.
+    """
+    return _Reader(definitions, strict).read(resource_type, list(pairs))
+
+
+def encode_token(offset: int) -> str:
+    return base64.urlsafe_b64encode(f"offset={offset}".encode()).decode().rstrip("=")
+
+
+def decode_token(token: str) -> int:
+    """Return the offset a page token stands for.
+
+    Raises
+    ------
+    FhirError
+        400 when the store never made such a token.
+    """
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        return int(text.removeprefix("offset="))
+    except (binascii.Error, ValueError) as error:
+        raise invalid_query("invalid _page_token: use the one of the next link") from error
+
+
+@dataclass(frozen=True)
+class _Reader:
+    definitions: Definitions
+    strict: bool
+
+    def read(self, resource_type: str | None, pairs: list[tuple[str, str]]) -> SearchQuery:
+        types = self._types(resource_type, pairs)
+        base = types[0] if types else "Basic"
+        criteria: list[Criterion] = []
+        results: dict[str, list[tuple[str, str]]] = {}
+        for name, value in pairs:
+            stem, _, modifier = name.partition(":")
+            if stem in _RESULT_PARAMETERS:
+                results.setdefault(stem, []).append((modifier, value))
+            elif stem in _UNSUPPORTED_RESULTS:
+                self._unknown(f"search parameter {stem} is not supported")
+            elif value and not _TRANSPORT.fullmatch(name):
+                criterion = self._criterion(base, name, value)
+                criteria += [criterion] if criterion else []
+        return SearchQuery(
+            types=types,
+            criteria=tuple(criteria),
+            includes=self._inclusions(results.get("_include", []), wildcard=True),
+            revincludes=self._inclusions(results.get("_revinclude", []), wildcard=False),
+            sort=self._sort(base, _last(results, "_sort", "")),
+            count=_count(_last(results, "_count", str(DEFAULT_COUNT))),
+            offset=decode_token(token) if (token := _last(results, "_page_token", "")) else 0,
+            elements=tuple(filter(None, _last(results, "_elements", "").split(","))),
+            summary=_summary(_last(results, "_summary", "false")),
+        )
+
+    def _types(self, resource_type: str | None, pairs: list[tuple[str, str]]) -> tuple[str, ...]:
+        listed = next((value for name, value in pairs if name == "_type"), "")
+        names = [resource_type] if resource_type else [name for name in listed.split(",") if name]
+        for name in names:
+            if name not in self.definitions.resource_types:
+                raise FhirError(400, "not-supported", "bad_resource_type", f"no type {name} in R4")
+        return tuple(names)
+
+    def _unknown(self, diagnostics: str) -> None:
+        if self.strict:
+            raise invalid_query(diagnostics)
+
+    def _criterion(self, resource_type: str, name: str, value: str) -> Criterion | None:
+        head, dot, rest = name.partition(".")
+        stem, _, modifier = head.partition(":")
+        parameter = self.definitions.search[resource_type].get(stem)
+        if parameter is None:
+            self._unknown(f"unknown search parameter {stem} for {resource_type}")
+            return None
+        values = tuple(split_alternatives(value))
+        if dot or (modifier in self.definitions.resource_types):
+            return self._chained(parameter, modifier, rest, value)
+        if modifier and modifier not in _MODIFIERS[parameter.type]:
+            raise not_supported(f"modifier {modifier} is not supported for {stem}")
+        return Criterion(parameter, modifier, values)
+
+    def _chained(
+        self, parameter: SearchParameter, target: str, rest: str, value: str
+    ) -> Criterion | None:
+        if parameter.type != "reference":
+            raise invalid_query(f"{parameter.name} is not a reference: it cannot be chained")
+        if not rest:
+            # subject:Patient=123 is the typed form of a plain reference.
+            typed = tuple(
+                item if "/" in item else f"{target}/{item}" for item in split_alternatives(value)
+            )
+            return Criterion(parameter, "", typed)
+        targets = (target,) if target else parameter.targets
+        lenient = _Reader(self.definitions, strict=False)
+        chain = [(name, lenient._criterion(name, rest, value)) for name in targets]
+        found = tuple((name, item) for name, item in chain if item is not None)
+        if not found:
+            self._unknown(f"no type that {parameter.name} refers to has {rest}")
+            return None
+        return Criterion(parameter, "", (), found)
+
+    def _inclusions(
+        self, listed: list[tuple[str, str]], *, wildcard: bool
+    ) -> tuple[Inclusion, ...]:
+        found = []
+        for modifier, value in listed:
+            resource_type, _, rest = value.partition(":")
+            name, _, target = rest.partition(":")
+            if value == "*" or name == "*":
+                if not wildcard:
+                    raise not_supported("_revinclude=* is not supported: name the parameter")
+                found.append(Inclusion("" if value == "*" else resource_type, "*"))
+                continue
+            parameter = self.definitions.search.get(resource_type, {}).get(name)
+            if parameter is None or parameter.type != "reference":
+                raise invalid_query(f"cannot include {value}: want Type:reference-parameter")
+            found.append(Inclusion(resource_type, name, target, modifier == "iterate"))
+        return tuple(found)
+
+    def _sort(self, resource_type: str, value: str) -> tuple[tuple[SearchParameter, bool], ...]:
+        found = []
+        for item in filter(None, value.split(",")):
+            parameter = self.definitions.search[resource_type].get(item.removeprefix("-"))
+            if parameter is None or parameter.type not in _SORTABLE:
+                raise invalid_query(f"cannot sort by {item}")
+            found.append((parameter, item.startswith("-")))
+        return tuple(found)
+
+
+_RESULT_PARAMETERS = {
+    "_count", "_page_token", "_sort", "_include", "_revinclude", "_elements", "_summary", "_type",
+    "_format", "_pretty",
+}  # fmt: skip
+
+
+def _last(results: dict[str, list[tuple[str, str]]], name: str, default: str) -> str:
+    return results[name][-1][1] if name in results else default
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise invalid_query("_count must be a whole number")
+    return min(int(text), MAX_COUNT)
+
+
+def _summary(text: str) -> str:
+    if text not in _SUMMARIES:
+        raise not_supported("_summary must be text, data or false")
+    return text

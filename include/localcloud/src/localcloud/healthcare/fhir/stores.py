@@ -1,0 +1,82 @@
+"""FHIR stores over the database: who may write, in which transaction, and who hears of it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from localcloud.errors import GoogleError
+from localcloud.healthcare.fhir.definitions import Definitions, load
+from localcloud.healthcare.fhir.notifications import Outbox, enqueue
+from localcloud.healthcare.fhir.records import MIGRATIONS, Records, drop_store
+from localcloud.healthcare.fhir.settings import StoreSettings
+from localcloud.healthcare.fhir.work import Work
+from localcloud.healthcare.stores import Resources
+from localcloud.notify import Publisher
+from localcloud.state.database import Database
+
+_Result = TypeVar("_Result")
+
+
+class FhirStores:
+    """All FHIR stores of the local cloud.
+
+    Parameters
+    ----------
+    resources
+        Where stores are administered; deleting a store deletes what is in it.
+    """
+
+    def __init__(self, database: Database, publisher: Publisher, resources: Resources) -> None:
+        database.migrate("healthcare.fhir", MIGRATIONS)
+        self.definitions: Definitions = load()
+        self._database = database
+        self._resources = resources
+        self._outbox = Outbox(database, publisher)
+        resources.on_delete("fhirStores", drop_store)
+        threading.Thread(target=self._outbox.flush, name="fhir-outbox", daemon=True).start()
+
+    def settings(self, name: str, base_url: str) -> StoreSettings:
+        """Return a store's settings.
+
+        Raises
+        ------
+        GoogleError
+            404 when there is no such store, 501 when it is not an R4 store.
+        """
+        store = self._resources.get(name)
+        if store.get("version") != "R4":
+            raise GoogleError.of(
+                501, f"The local cloud serves R4 only; {name} has another version."
+            )
+        return StoreSettings.of(store, base_url)
+
+    def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Read what is committed."""
+        return self._database.read(sql, arguments)
+
+    def records(self, settings: StoreSettings) -> Records:
+        return Records(settings.name, self.query)
+
+    def write(self, settings: StoreSettings, run: Callable[[Work], _Result]) -> _Result:
+        """Do a unit of work: all of it is durable when this returns, none if it raises."""
+        with self._database.write() as tx:
+            work = Work(tx, settings, self.definitions, _now)
+            result = run(work)
+            work.check_references()
+            announced = enqueue(tx, settings, work.changes)
+        if announced:
+            self._outbox.flush()
+        return result
+
+    def purge(self, run: Callable[[sqlite3.Connection], None]) -> None:
+        """Remove history in a transaction that nobody is notified of."""
+        with self._database.write() as tx:
+            run(tx)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

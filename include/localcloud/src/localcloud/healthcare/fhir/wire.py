@@ -1,0 +1,94 @@
+"""Resources and OperationOutcomes on the wire; paths of the API taken apart.
+
+Source: https://hl7.org/fhir/R4/http.html
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import format_datetime
+from typing import Any
+
+from localcloud.healthcare.fhir.definitions import Json
+from localcloud.healthcare.fhir.outcomes import FhirError, unparseable
+from localcloud.healthcare.fhir.records import dumps, version_number
+from localcloud.healthcare.fhir.temporal import from_microseconds
+from localcloud.http.call import Call, Reply
+
+FHIR_JSON = "application/fhir+json"
+JSON_PATCH = "application/json-patch+json"
+_CONTENT_TYPE = f"{FHIR_JSON};charset=utf-8"
+_STORE_SEGMENTS = 8
+
+Method = Callable[[Any, Call], Reply]
+
+
+@dataclass(frozen=True)
+class FhirPath:
+    """``projects/P/…/fhirStores/S/fhir/Type/id/_history/V`` taken apart."""
+
+    store: str
+    type: str
+    id: str
+    version: str
+
+    @classmethod
+    def parse(cls, name: str) -> FhirPath:
+        segments = name.split("/")
+        rest = [*segments[_STORE_SEGMENTS + 1 :], "", "", "", ""]
+        return cls("/".join(segments[:_STORE_SEGMENTS]), rest[0], rest[1], rest[3])
+
+
+def answers_outcomes(method: Method) -> Method:
+    """Answer a FhirError of a handler as its OperationOutcome."""
+
+    @functools.wraps(method)
+    def handler(self: Any, call: Call) -> Reply:
+        try:
+            return method(self, call)
+        except FhirError as error:
+            return fhir_reply(error.outcome(), error.status)
+
+    return handler
+
+
+def fhir_reply(body: Json, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, dumps(body).encode(), _CONTENT_TYPE, headers or {})
+
+
+def resource_reply(resource: Json, status: int, base: str) -> Reply:
+    """Answer with a resource, its ETag, and on 201 where it is."""
+    headers = version_headers(resource)
+    if status == 201:
+        name = f"{resource['resourceType']}/{resource['id']}"
+        version = resource["meta"]["versionId"]
+        headers["Location"] = f"{base}/{name}/_history/{version}"
+    return fhir_reply(resource, status, headers)
+
+
+def version_headers(resource: Json) -> dict[str, str]:
+    version = resource["meta"]["versionId"]
+    moment = from_microseconds(version_number(version) or 0)
+    return {"ETag": f'W/"{version}"', "Last-Modified": format_datetime(moment, usegmt=True)}
+
+
+def body_of(call: Call, content_type: str = FHIR_JSON) -> Any:
+    """Decode a request body.
+
+    Raises
+    ------
+    FhirError
+        415 for another content type than the method takes, 400 for what is not JSON.
+    """
+    given = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given != content_type:
+        raise FhirError(
+            415, "not-supported", "unsupported_media_type", f"want Content-Type: {content_type}"
+        )
+    try:
+        return json.loads(call.body.decode("utf-8"))
+    except ValueError as error:
+        raise unparseable("the body is not JSON in UTF-8") from error

@@ -1,0 +1,182 @@
+"""One unit of work: everything a request, or a transaction bundle, changes at once.
+
+Reads and writes go through the one write transaction of the database, so concurrent conditional
+creates see each other; references are checked at the end, when all of a bundle's resources exist.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from localcloud.healthcare.fhir.criteria import IdentifierCriterion
+from localcloud.healthcare.fhir.definitions import Definitions, Json
+from localcloud.healthcare.fhir.index import index_rows
+from localcloud.healthcare.fhir.outcomes import (
+    FhirError,
+    conflict,
+    invalid_query,
+    precondition_failed,
+)
+from localcloud.healthcare.fhir.records import (
+    Record,
+    Records,
+    Version,
+    save,
+    save_version,
+    version_id,
+)
+from localcloud.healthcare.fhir.references import is_unresolved, parse_local, references
+from localcloud.healthcare.fhir.settings import StoreSettings
+from localcloud.healthcare.fhir.temporal import instant
+
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to one resource, for those who are notified."""
+
+    action: str
+    resource: Json
+    version: int
+    place: str = ""
+
+
+@dataclass
+class Work:
+    """Writes to one store within the transaction `tx`.
+
+    Parameters
+    ----------
+    now
+        Microseconds since 1970.
+    """
+
+    tx: sqlite3.Connection
+    settings: StoreSettings
+    definitions: Definitions
+    now: Clock
+    changes: list[Change] = field(default_factory=list)
+    place: str = ""
+
+    def __post_init__(self) -> None:
+        self.records = Records(
+            self.settings.name, lambda sql, values: self.tx.execute(sql, values).fetchall()
+        )
+
+    def find(self, resource_type: str, criterion: IdentifierCriterion) -> str | None:
+        """Return the id of the one resource that matches, None when there is none.
+
+        Raises
+        ------
+        FhirError
+            412 when several match; 400 when the type cannot be searched by identifier.
+        """
+        if not self.definitions.has_identifier(resource_type):
+            raise invalid_query(f"{resource_type} has no search parameter identifier")
+        ids = self.records.ids_by_identifier(resource_type, criterion.system, criterion.value)
+        if len(ids) > 1:
+            raise precondition_failed(
+                f"more than one {resource_type} matches the identifier: make it unique first"
+            )
+        return ids[0] if ids else None
+
+    def insert(self, resource: Json, identifier: str | None = None) -> Json:
+        """Store a new resource under a given or a new id."""
+        resource = {**resource, "id": identifier or new_id()}
+        return self._store(resource, None, "CreateResource", "POST", "201")
+
+    def replace(self, resource: Json, current: Record | None, action: str, verb: str) -> Json:
+        """Store a new version of a resource, reviving a deleted one."""
+        status = "200" if current and not current.deleted else "201"
+        action = action if status == "200" else "CreateResource"
+        return self._store(resource, current, action, verb, status)
+
+    def remove(self, current: Record) -> None:
+        """Delete a resource; its versions stay unless the store keeps none."""
+        version = self._next_version(current)
+        body = {key: current.resource[key] for key in ("resourceType", "id")}
+        key = save(self.tx, self.settings.name, body, version, rows=(), targets=(), deleted=True)
+        if self.settings.versioning:
+            save_version(self.tx, key, Version(version, "DELETE", "200", None))
+        else:
+            self.tx.execute("DELETE FROM fhir_resource WHERE key = ?", (key,))
+        self.changes.append(Change("DeleteResource", current.resource, version, self.place))
+
+    def check_references(self) -> None:
+        """Fail if the changes leave a reference without a target.
+
+        Raises
+        ------
+        FhirError
+            400 for a reference to nothing, 409 for a deletion of something referred to.
+        """
+        if not self.settings.referential_integrity:
+            return
+        for change in self.changes:
+            try:
+                self._check_change(change)
+            except FhirError as error:
+                raise (error.at(change.place) if change.place else error) from error
+
+    def _check_change(self, change: Change) -> None:
+        name = f"{change.resource['resourceType']}/{change.resource['id']}"
+        if change.action == "DeleteResource":
+            current = self.records.get(change.resource["resourceType"], change.resource["id"])
+            gone = current is None or current.deleted
+            if gone and self.records.is_referenced(name, current.key if current else 0):
+                raise conflict(f"{name} is referenced by other resources: remove those first")
+            return
+        for _, text in references(change.resource, self.settings.references_in_extensions):
+            local = parse_local(text, self.settings.base)
+            missing = local and not self.records.exists(local.type, local.id, local.version)
+            if missing or is_unresolved(text):
+                raise _dangling(text, self.settings.base)
+
+    def _store(
+        self, resource: Json, current: Record | None, action: str, verb: str, status: str
+    ) -> Json:
+        version = self._next_version(current)
+        meta = {**(resource.get("meta") or {})}
+        meta |= {"lastUpdated": instant(version), "versionId": version_id(version)}
+        resource = {**resource, "meta": meta}
+        base = self.settings.base
+        targets = {
+            local.name
+            for _, text in references(resource, self.settings.references_in_extensions)
+            if (local := parse_local(text, base))
+        }
+        key = save(
+            self.tx,
+            self.settings.name,
+            resource,
+            version,
+            rows=index_rows(resource, self.definitions, base),
+            targets=targets,
+        )
+        if self.settings.versioning:
+            save_version(self.tx, key, Version(version, verb, status, resource))
+        self.changes.append(Change(action, resource, version, self.place))
+        return resource
+
+    def _next_version(self, current: Record | None) -> int:
+        # Two writes within a microsecond, or a clock set back, must still be in order.
+        return max(self.now(), current.version + 1 if current else 0)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _dangling(text: str, base: str) -> FhirError:
+    local = parse_local(text, base)
+    if local is not None:
+        hint = f"reference to {local.name} which does not exist: create it first"
+    elif text.startswith("urn:"):
+        hint = "unresolved urn reference: no entry of a transaction bundle has it as fullUrl"
+    else:
+        hint = "conditional reference: search by identifier first and refer to the literal id"
+    return FhirError(400, "value", "reference_not_found", hint)
