@@ -49,7 +49,7 @@ def display_attributes(dataset: Dataset, frame_number: int) -> Dataset:
     for keyword in _DISPLAY_KEYWORDS:
         _copy(dataset, flat, keyword)
     for macro in _MACROS:
-        item = _functional_group(dataset, frame_number, macro)
+        item = functional_group(dataset, frame_number, macro)
         if item is not None:
             for keyword in _DISPLAY_KEYWORDS:
                 _copy(item, flat, keyword)
@@ -62,7 +62,8 @@ def _copy(source: Dataset, target: Dataset, keyword: str) -> None:
         target[tag] = source[tag]
 
 
-def _functional_group(dataset: Dataset, frame_number: int, macro: str) -> Dataset | None:
+def functional_group(dataset: Dataset, frame_number: int, macro: str) -> Dataset | None:
+    """Return what a multi-frame object says of a frame in ``macro``; None for other objects."""
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     for group in (*per_frame[frame_number - 1 : frame_number], *shared[:1]):

@@ -1,0 +1,1 @@
+"""The DICOM objects that Wetread writes, and how it recognises them."""

@@ -1,0 +1,148 @@
+"""The key image as a picture: the image, the candidates on it, and words that nobody can crop off.
+
+The words stand in bars above and below the image, so that they hide no anatomy and stay legible
+whatever the image's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from wetread.core.dicom.marks import Box, Colour, Mark, draw_marks
+from wetread.core.findings import Candidate, CandidateKind, Region
+
+LONGEST_SIDE_PIXELS = 2048
+"""Of the whole picture; viewers show larger ones no better, and each costs megabytes."""
+
+WARNING = "AI - not for diagnosis"
+STATUS = "PRELIMINARY"
+
+_IMAGE_SIDE_PIXELS = (1024, 1860)
+"""The image's longer side is enlarged or reduced into this range; the bars take the rest."""
+_NARROWEST_PIXELS = 720
+"""The bars need this width; a narrower image stands in the middle."""
+_CANDIDATES_LIMIT = 12
+_LABEL_CHARACTERS = 32
+_SQUARE_TOLERANCE = 0.01
+"""Pixels this close to square are left alone."""
+
+_COLOURS: dict[CandidateKind, Colour] = {
+    CandidateKind.ANOMALY: (255, 140, 30),
+    CandidateKind.OBJECT: (90, 190, 240),
+}
+"""Orange and blue differ for every kind of colour vision."""
+_BLACK: Colour = (0, 0, 0)
+_BAR: Colour = (24, 26, 30)
+_WHITE: Colour = (236, 238, 240)
+_GREY: Colour = (150, 156, 164)
+_AMBER: Colour = (255, 196, 0)
+
+
+def draw_key_image(
+    pixels: npt.NDArray[np.uint8],
+    candidates: Sequence[Candidate],
+    caption: str,
+    *,
+    pixel_aspect: float = 1.0,
+) -> npt.NDArray[np.uint8]:
+    """Draw the candidates with their labels and scores on an image.
+
+    Parameters
+    ----------
+    pixels : shape (rows, columns) or (rows, columns, 3)
+    candidates : of this image; those without a region are named in the lower bar
+    caption : what else the lower bar says; it names no patient
+    pixel_aspect : height of a pixel divided by its width; the picture's own pixels are square
+
+    Returns
+    -------
+    RGB of shape (rows, columns, 3), neither longer nor wider than ``LONGEST_SIDE_PIXELS``.
+    """
+    image = _scaled(Image.fromarray(pixels).convert("RGB"), pixel_aspect)
+    width = max(image.width, _NARROWEST_PIXELS)
+    font_size = max(22, width // 44)
+    bar = 2 * font_size
+    left = (width - image.width) // 2
+    area = (left, bar, left + image.width - 1, bar + image.height - 1)
+    canvas = Image.new("RGB", (width, image.height + 2 * bar), _BAR)
+    canvas.paste(_BLACK, (0, bar, width, bar + image.height))
+    canvas.paste(image, area[:2])
+    shown = sorted(candidates, key=lambda c: (-c.score, c.label))[:_CANDIDATES_LIMIT]
+    marks = [Mark(_box(c.region, area), _label(c), _COLOURS[c.kind]) for c in shown if c.region]
+    draw_marks(canvas, marks, area, font_size)
+    _draw_warning(canvas, font_size)
+    _draw_footer(canvas, (_summary(shown, len(candidates)), caption), font_size)
+    return np.asarray(canvas)
+
+
+def _scaled(image: Image.Image, pixel_aspect: float) -> Image.Image:
+    width, height = float(image.width), float(image.height)
+    if abs(pixel_aspect - 1) > _SQUARE_TOLERANCE:
+        width, height = width / min(pixel_aspect, 1), height * max(pixel_aspect, 1)
+    low, high = _IMAGE_SIDE_PIXELS
+    longest = max(width, height)
+    factor = min(max(longest, low), high) / longest
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _box(region: Region, area: Box) -> Box:
+    """Return where a region lies on the canvas, kept inside the image."""
+    left, top, right, bottom = area
+    x0, x1 = (min(max(x, 0.0), 1.0) for x in (region.x, region.x + region.width))
+    y0, y1 = (min(max(y, 0.0), 1.0) for y in (region.y, region.y + region.height))
+    return (
+        left + round(x0 * (right - left)),
+        top + round(y0 * (bottom - top)),
+        left + round(x1 * (right - left)),
+        top + round(y1 * (bottom - top)),
+    )
+
+
+def _label(candidate: Candidate) -> str:
+    words = " ".join(candidate.label.split())
+    if len(words) > _LABEL_CHARACTERS:
+        words = words[: _LABEL_CHARACTERS - 1] + "…"
+    return f"{words} {candidate.score:.2f}"
+
+
+def _summary(shown: Sequence[Candidate], total: int) -> str:
+    if not total:
+        return "No candidates on this image."
+    count = f"{total} candidate{'s' * (total > 1)}"
+    if len(shown) < total:
+        count += f", the {len(shown)} with the highest scores shown"
+    unplaced = ", ".join(_label(candidate) for candidate in shown if not candidate.region)
+    return f"{count}; not located: {unplaced}." if unplaced else f"{count}."
+
+
+def _draw_warning(canvas: Image.Image, font_size: int) -> None:
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(font_size)
+    margin, middle = font_size // 2, font_size
+    draw.text((margin, middle), WARNING, font=font, fill=_AMBER, anchor="lm")
+    draw.text((canvas.width - margin, middle), STATUS, font=font, fill=_AMBER, anchor="rm")
+
+
+def _draw_footer(canvas: Image.Image, lines: tuple[str, str], font_size: int) -> None:
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(font_size * 0.72)
+    margin = font_size // 2
+    for place, (line, colour) in enumerate(zip(lines, (_WHITE, _GREY), strict=True)):
+        middle = canvas.height - font_size * (1.5 - 0.92 * place)
+        text = _fitted(line, font, canvas.width - 2 * margin)
+        draw.text((margin, middle), text, font=font, fill=colour, anchor="lm")
+
+
+def _fitted(
+    line: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_pixels: int
+) -> str:
+    if font.getlength(line) <= width_pixels:
+        return line
+    while line and font.getlength(line + "…") > width_pixels:
+        line = line[:-1]
+    return line + "…"

@@ -1,0 +1,131 @@
+"""The key image: one picture of what an analysis points at, for every viewer there is.
+
+A Secondary Capture (PS3.3 A.8.1) is shown by any workstation, including those that know neither
+structured reports nor segmentations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from wetread.core.dicom.drawing import draw_key_image
+from wetread.core.dicom.geometry import patient_orientation, pixel_aspect
+from wetread.core.dicom.ownership import MANUFACTURER
+from wetread.core.dicom.source import copy_context, referenced_image
+from wetread.core.dicom.timestamps import stamp
+from wetread.core.dicom.uids import derive_uid
+from wetread.core.errors import problem
+from wetread.core.findings import AnalysisFindings, Candidate
+
+SERIES_DESCRIPTION = "AI key image - not for clinical use"
+SERIES_NUMBER = 9003
+"""Far above the numbers that modalities use, so that viewers list the series last."""
+
+_LONG_STRING_CHARACTERS = 64
+"""The length of LO (PS3.5 table 6.2-1)."""
+
+
+def build_key_image(
+    source: Dataset,
+    pixels: npt.NDArray[np.uint8],
+    candidates: Sequence[Candidate],
+    analysis: AnalysisFindings,
+) -> bytes:
+    """Build a Secondary Capture of one image with its candidates drawn on it.
+
+    The same arguments give the same bytes, today and elsewhere: a store refuses other bytes under
+    a UID that it knows, and a retry must not look like that.
+
+    Parameters
+    ----------
+    source : the instance that the picture was rendered from; patient and study come from it
+    pixels : the rendered frame, shape (rows, columns) or (rows, columns, 3)
+    candidates : those of this frame; the first says which frame it is
+    analysis : names the model, the time and, by its digest, the UIDs
+
+    Returns
+    -------
+    A file in the format of PS3.10.
+
+    Raises
+    ------
+    PermanentError
+        ``result-invalid``: the source lacks its UIDs.
+    """
+    frame_number = candidates[0].image.frame_number if candidates else 1
+    picture = draw_key_image(
+        pixels,
+        candidates,
+        _caption(analysis),
+        pixel_aspect=pixel_aspect(source, frame_number),
+    )
+    image = _secondary_capture(source, picture, frame_number, analysis)
+    copy_context(source, image)
+    image.ImageType = ["DERIVED", "SECONDARY"]
+    image.ConversionType = "WSD"
+    image.BurnedInAnnotation = "YES"
+    image.PatientOrientation = patient_orientation(source, frame_number)
+    image.DerivationDescription = "AI candidates drawn on an 8-bit picture of the source image"
+    image.SourceImageSequence = [referenced_image(source, frame_number)]
+    stamp(image, analysis.created_at, source.get("TimezoneOffsetFromUTC"))
+    stream = BytesIO()
+    image.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def _secondary_capture(
+    source: Dataset, picture: npt.NDArray[np.uint8], frame_number: int, analysis: AnalysisFindings
+) -> Dataset:
+    from highdicom.sc import SCImage
+
+    uids = [source.get(name) for name in ("StudyInstanceUID", "SOPClassUID", "SOPInstanceUID")]
+    if not all(uids):
+        raise problem("result-invalid", "The source of a key image lacks its study or SOP UID.")
+    model = analysis.source
+    identity = (
+        str(source.StudyInstanceUID),
+        model.name,
+        model.version,
+        model.settings_digest,
+        analysis.digest,
+    )
+    # Patient and study are copied later, as they stand: highdicom would judge them and log what it
+    # dislikes, a patient's name for one.
+    reference = Dataset()
+    reference.StudyInstanceUID = source.StudyInstanceUID
+    image: Dataset = SCImage.from_ref_dataset(
+        ref_dataset=reference,
+        pixel_array=picture,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "P"),
+        series_instance_uid=derive_uid(*identity, "key-image-series"),
+        series_number=SERIES_NUMBER,
+        series_description=SERIES_DESCRIPTION,
+        sop_instance_uid=derive_uid(
+            *identity, "key-image", str(source.SOPInstanceUID), str(frame_number)
+        ),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=_long_string(model.name),
+        software_versions=_long_string(model.version),
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+    )
+    return image
+
+
+def _caption(analysis: AnalysisFindings) -> str:
+    source = analysis.source
+    return f"{source.name} {source.version} - {analysis.created_at} - not for clinical use"
+
+
+def _long_string(text: str) -> str:
+    printable = "".join(c if c.isascii() and c.isprintable() and c != "\\" else "?" for c in text)
+    return printable[:_LONG_STRING_CHARACTERS]
