@@ -1,8 +1,8 @@
 """The Healthcare API as one service put together from handler objects.
 
-To serve more methods, give this service one more object whose methods carry ``@serves``; an
-object that also has ``route(verb, path)`` adds paths that the discovery document lacks, such as
-FHIR search by GET.
+To serve more methods, register one more object whose methods carry ``@serves``; an object that
+also has ``route(verb, path)`` adds paths that the discovery document lacks, such as FHIR search
+by GET.
 """
 
 from typing import ClassVar, Protocol, runtime_checkable
