@@ -2,12 +2,23 @@
 
 from dataclasses import dataclass
 
+from localcloud.healthcare.dicom.admin import DicomAdminMethods
+from localcloud.healthcare.dicom.index import Index
+from localcloud.healthcare.dicom.ingest import Ingest
+from localcloud.healthcare.dicom.notifications import Notifications
 from localcloud.healthcare.dicom.objects import ObjectReader
+from localcloud.healthcare.dicom.retrieve import Retriever
+from localcloud.healthcare.dicom.web import (
+    DicomDeleteMethods,
+    DicomRetrieveMethods,
+    DicomStoreMethods,
+)
 from localcloud.healthcare.operations import Operations
-from localcloud.healthcare.stores import Resources
+from localcloud.healthcare.stores import DICOM, Resources
 from localcloud.notify import Publisher
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
+from localcloud.state.outbox import Outbox
 
 
 @dataclass(frozen=True)
@@ -22,6 +33,17 @@ class Surroundings:
     operations: Operations
 
 
-def dicom_handlers(surroundings: Surroundings) -> list[object]:
-    """Build what serves DICOMweb, import and metrics."""
-    return []
+def dicom_handlers(around: Surroundings) -> list[object]:
+    """Build what serves DICOMweb, import and metrics, and remove files nothing refers to."""
+    index = Index(around.database)
+    around.resources.on_delete(DICOM.collection, index.forget_store)
+    around.blobs.sweep(index.digests())
+    notifications = Notifications(Outbox(around.database, around.publisher), around.resources)
+    notifications.flush()
+    ingest = Ingest(index, around.blobs, notifications)
+    return [
+        DicomStoreMethods(index, ingest, around.resources),
+        DicomRetrieveMethods(index, Retriever(index, around.blobs), around.resources),
+        DicomDeleteMethods(index, notifications, around.resources, around.operations),
+        DicomAdminMethods(index, ingest, around.objects, around.resources, around.operations),
+    ]

@@ -1,0 +1,125 @@
+"""dicomStores:import: objects of Cloud Storage become instances, in the background.
+
+Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.locations.datasets.dicomStores/import
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from localcloud.errors import GoogleError
+from localcloud.healthcare.dicom.ingest import Ingest, Stored
+from localcloud.healthcare.dicom.notifications import Action
+from localcloud.healthcare.dicom.objects import ObjectReader
+from localcloud.healthcare.operations import (
+    CANCELLED,
+    NOT_FOUND,
+    UNKNOWN,
+    OperationFailed,
+    Progress,
+)
+from localcloud.healthcare.resources import Json, invalid
+
+IMPORT_RESPONSE = {
+    "@type": "type.googleapis.com/google.cloud.healthcare.v1.dicom.ImportDicomDataResponse"
+}
+
+# Files that share a transaction, and so how often a client sees the counters move.
+_BATCH_FILES = 16
+_URI = re.compile(r"gs://([^/*?]+)/(.+)", re.DOTALL)
+# "**" only once, as the last path component or followed by an extension; no other wildcard then.
+_DOUBLE_STAR = re.compile(r"[^*?]*\*\*(\.[^*?/]+)?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ObjectPattern:
+    """A ``gcsSource.uri``: objects whose name matches, below the longest literal prefix."""
+
+    bucket: str
+    prefix: str
+    expression: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, uri: str) -> "ObjectPattern":
+        """Read a URI with ``*``, ``**`` and ``?``.
+
+        Raises
+        ------
+        GoogleError
+            400 for any form that the API's reference does not list.
+        """
+        match = _URI.fullmatch(uri)
+        if match is None:
+            raise invalid(f"invalid gcs_source.uri {uri!r}: want gs://BUCKET/OBJECT")
+        bucket, path = match.groups()
+        if "**" in path and not _DOUBLE_STAR.fullmatch(path):
+            raise invalid(
+                f"invalid gcs_source.uri {uri!r}: '**' must be at the end of the path and with no"
+                " other wildcards in the path"
+            )
+        prefix = re.split(r"[*?]", path, maxsplit=1)[0]
+        return cls(bucket, prefix, re.compile(_expression(path), re.DOTALL))
+
+    def select(self, names: Sequence[str]) -> list[str]:
+        """Return the matching names; a name that ends in a slash is a folder's placeholder."""
+        return [
+            name for name in names if self.expression.fullmatch(name) and not name.endswith("/")
+        ]
+
+
+def _expression(path: str) -> str:
+    meanings = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    tokens = re.split(r"(\*\*|\*|\?)", path)
+    return "".join(meanings.get(token) or re.escape(token) for token in tokens)
+
+
+@dataclass(frozen=True)
+class Import:
+    """The work of one import operation."""
+
+    store: str
+    source: ObjectPattern
+    objects: ObjectReader
+    ingest: Ingest
+
+    def run(self, progress: Progress) -> Json:
+        """Import every matching object, a batch at a time.
+
+        Raises
+        ------
+        OperationFailed
+            When nothing matches, somebody cancels, or any object could not be stored; the
+            instances stored until then remain.
+        """
+        source = self.source
+        names = source.select(self.objects.list(source.bucket, source.prefix))
+        if not names:
+            raise OperationFailed(NOT_FOUND, "no object matches gcs_source.uri")
+        progress.pending = len(names)
+        progress.save()
+        for start in range(0, len(names), _BATCH_FILES):
+            if progress.cancelled:
+                raise OperationFailed(CANCELLED, "the operation was cancelled")
+            self._import_batch(names[start : start + _BATCH_FILES], progress)
+        if progress.failure:
+            raise OperationFailed(
+                UNKNOWN,
+                f"{progress.failure} of {len(names)} files could not be imported;"
+                f" {progress.success} were imported",
+            )
+        return IMPORT_RESPONSE
+
+    def _import_batch(self, names: Sequence[str], progress: Progress) -> None:
+        files = []
+        for name in names:
+            # An object deleted since the listing is a failed file, not a failed operation.
+            try:
+                files.append(self.objects.read(self.source.bucket, name))
+            except GoogleError:
+                progress.failure += 1
+        outcomes = self.ingest.store(self.store, files, Action.IMPORT)
+        stored = sum(isinstance(outcome, Stored) for outcome in outcomes)
+        progress.success += stored
+        progress.failure += len(outcomes) - stored
+        progress.pending -= len(names)
+        progress.save()
