@@ -61,15 +61,19 @@ class ExpectedStudy:
     alert: bool = False
 
     def mismatches(self, found: Sequence[FoundFinding]) -> tuple[str, ...]:
-        """Return what is missing from ``found`` or unexpected in it, in words; empty is right."""
+        """Return in words which anomaly is missing from ``found`` or unexpected in it.
+
+        Other kinds of candidates (objects below the threshold) are not findings and do not count.
+        """
+        anomalies = [f for f in found if f.kind == "anomaly"]
         missing = [
             f"{e.kind} near {e.centre} was not found"
             for e in self.findings
-            if not any(e.matches(*f) for f in found)
+            if not any(e.matches(*f) for f in anomalies)
         ]
         unexpected = [
             f"{f.kind} at {f.centre} of instance {f.instance_number} is not expected"
-            for f in found
+            for f in anomalies
             if not any(e.matches(*f) for e in self.findings)
         ]
         return (*missing, *unexpected)
