@@ -7,7 +7,7 @@ only keys, codes, numbers and DICOM's own modalities.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Final
@@ -17,7 +17,7 @@ from wetread.core.errors import PermanentError, catalogue, problem
 from wetread.core.findings import StudyFindings
 from wetread.core.identity import STUDY_KEY_PATTERN
 from wetread.core.outcomes import OutcomeCounts
-from wetread.core.terminology import public_modality
+from wetread.core.terminology import public_modalities, public_modality
 
 SCHEMA_VERSION: Final = 1
 _SECONDS_DECIMALS: Final = 3
@@ -100,7 +100,7 @@ def study_event(
     return StudyEvent(
         study_key=findings.study_key,
         version=findings.version,
-        modality=joined_modalities(analysis.modality for analysis in findings.analyses),
+        modality=public_modalities(analysis.modality for analysis in findings.analyses),
         outcome=_study_outcome(findings),
         instances=findings.counts,
         findings=len(findings.candidates),
@@ -142,11 +142,6 @@ def failure_event(
         seconds=seconds,
         versions=dict(versions),
     )
-
-
-def joined_modalities(modalities: Iterable[str]) -> str:
-    """Return the modalities of a study as one label, such as ``CT`` or ``CT+PT``."""
-    return "+".join(sorted({public_modality(m) for m in modalities})) or public_modality(None)
 
 
 def _study_outcome(findings: StudyFindings) -> StudyOutcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -145,6 +145,11 @@ def public_modality(modality: str | None) -> str:
     if modality and modality in terminology().modalities:
         return modality
     return UNKNOWN_MODALITY
+
+
+def public_modalities(modalities: Iterable[str | None]) -> str:
+    """Return the modalities of a study as one label, such as ``CT`` or ``CT+PT``."""
+    return "+".join(sorted({public_modality(m) for m in modalities})) or UNKNOWN_MODALITY
 
 
 def body_part_concept(body_part: str | None) -> Concept | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from wetread.core.fhir.elements import counted
+from wetread.core.fhir.observation import candidate_label
 from wetread.core.findings import ANALYSIS_MISSING, Candidate, StudyFindings
 from wetread.core.outcomes import Outcome, reasons
 
@@ -38,14 +40,15 @@ def _found(findings: StudyFindings, unlisted: int) -> list[str]:
     anomalies = sorted(findings.anomalies, key=lambda c: (-c.score, c.label))
     objects = len(findings.candidates) - len(anomalies)
     lines = [
-        f"{_count(len(anomalies), 'anomaly candidate')} and"
-        f" {_count(objects, 'object candidate')}, none of them a diagnosis."
+        f"{counted(len(anomalies), 'anomaly candidate')} and"
+        f" {counted(objects, 'object candidate')}, none of them a diagnosis."
     ]
     if anomalies:
         lines.append(f"Highest scores: {'; '.join(map(_named, anomalies[:_NAMED_ANOMALIES]))}.")
     if unlisted:
         lines.append(
-            f"{_count(unlisted, 'candidate')} with the lowest scores are not listed one by one."
+            f"{counted(unlisted, 'candidate')} with the lowest scores"
+            f" {'is' if unlisted == 1 else 'are'} not listed one by one."
         )
     return lines
 
@@ -59,13 +62,13 @@ def _nothing_to_analyse(findings: StudyFindings) -> str:
 def _named(candidate: Candidate) -> str:
     number = candidate.image.instance_number
     where = f" (image {number})" if number is not None else ""
-    return f"{candidate.label} {candidate.score:.2f}{where}"
+    return f"{candidate_label(candidate)} {candidate.score:.2f}{where}"
 
 
 def _counts(findings: StudyFindings) -> str:
     counts = findings.counts
     parts = ", ".join(f"{number} {outcome}" for outcome, number in counts.as_dict().items())
-    return f"{_count(counts.arrived, 'instance')} arrived: {parts}."
+    return f"{counted(counts.arrived, 'instance')} arrived: {parts}."
 
 
 def _reasons(findings: StudyFindings) -> list[str]:
@@ -90,11 +93,7 @@ def _missing(findings: StudyFindings) -> list[str]:
         return []
     waiting = sum(outcome.reason == ANALYSIS_MISSING for outcome in findings.outcomes)
     return [
-        f"Incomplete: {_count(len(findings.missing_rows), 'analysis', 'analyses')}"
-        f" ({', '.join(sorted(findings.missing_rows))}), covering {_count(waiting, 'instance')},"
+        f"Incomplete: {counted(len(findings.missing_rows), 'analysis', 'analyses')}"
+        f" ({', '.join(sorted(findings.missing_rows))}), covering {counted(waiting, 'instance')},"
         " not done yet. The report is completed when they are."
     ]
-
-
-def _count(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"

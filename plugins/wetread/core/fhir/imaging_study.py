@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from wetread.core.fhir.elements import Resource, narrative, without_absent
+from wetread.core.fhir.elements import Resource, counted, narrative, without_absent
 from wetread.core.fhir.identifiers import ACCESSION_SYSTEM, study_identifier
 from wetread.core.fhir.study import InstanceFacts, SeriesFacts, StudyFacts
 from wetread.core.fhir.subject import SubjectReference
-from wetread.core.terminology import body_part_concept, concept, modality_concept, system
+from wetread.core.terminology import (
+    body_part_concept,
+    concept,
+    modality_concept,
+    public_modalities,
+    system,
+)
 
 
 def imaging_study(
@@ -39,9 +45,9 @@ def imaging_study(
 def _summary(facts: StudyFacts) -> str:
     if not facts.instance_count:
         return "Imaging study; no instance of it is stored."
-    modalities = ", ".join(facts.modalities) or "unknown modality"
+    modalities = public_modalities(series.modality for series in facts.series)
     return (
-        f"Imaging study, {modalities}: {facts.instance_count} instances"
+        f"Imaging study, {modalities}: {counted(facts.instance_count, 'instance')}"
         f" in {len(facts.series)} series."
     )
 

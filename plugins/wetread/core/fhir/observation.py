@@ -8,6 +8,7 @@ from wetread.core.fhir.elements import (
     NON_DIAGNOSTIC,
     Resource,
     narrative,
+    plain_text,
     reference,
     without_absent,
 )
@@ -26,11 +27,18 @@ _KIND_CONCEPTS: Final = {
     CandidateKind.ANOMALY: "anomaly-candidate",
     CandidateKind.OBJECT: "object-candidate",
 }
+_UNNAMED: Final = "unnamed"
+"""The label of a candidate that its model gave none."""
 
 
 def candidate_concept(kind: CandidateKind) -> Concept:
     """Return the code of a candidate of a general-purpose model, which names no disease."""
     return concept(_KIND_CONCEPTS[kind])
+
+
+def candidate_label(candidate: Candidate) -> str:
+    """Return what the model calls the candidate, fit for a report."""
+    return plain_text(candidate.label) or _UNNAMED
 
 
 def observation(
@@ -49,11 +57,13 @@ def observation(
     Observations of the others as they are.
     """
     code = candidate_concept(candidate.kind)
-    wording = f"{code.display}: {candidate.label}"
+    label = candidate_label(candidate)
     return without_absent(
         {
             "resourceType": "Observation",
-            "text": narrative([f"{wording}, score {candidate.score:g}.", f"{NON_DIAGNOSTIC}."]),
+            "text": narrative(
+                [f"{code.display}: {label}, score {candidate.score:g}.", f"{NON_DIAGNOSTIC}."]
+            ),
             "extension": [_region(candidate)],
             "identifier": [identifier.as_fhir()],
             "status": "preliminary",
@@ -62,7 +72,7 @@ def observation(
             "subject": subject.as_fhir(),
             "effectiveDateTime": started,
             "issued": analysis.created_at,
-            "valueCodeableConcept": {"text": candidate.label},
+            "valueCodeableConcept": {"text": label},
             "note": [{"text": f"{NON_DIAGNOSTIC}."}],
             "method": concept("artificial-intelligence").codeable(),
             "device": {

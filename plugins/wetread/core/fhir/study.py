@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pydicom.datadict import tag_for_keyword
 
+from wetread.core.fhir.elements import plain_text
 from wetread.core.fhir.identifiers import PATIENT_SYSTEM, Identifier
 from wetread.core.fhir.times import dicom_datetime
 
@@ -156,11 +157,8 @@ def _first(instance: Metadata, keyword: str) -> Any:
 
 
 def _text(instance: Metadata, keyword: str) -> str | None:
-    """Return the first value without what FHIR strings must not hold, or None if it is empty."""
     value = _first(instance, keyword)
-    if not isinstance(value, str):
-        return None
-    return " ".join("".join(c if c.isprintable() else " " for c in value).split()) or None
+    return plain_text(value) or None if isinstance(value, str) else None
 
 
 def _number(instance: Metadata, keyword: str) -> int | None:

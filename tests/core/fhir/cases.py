@@ -1,0 +1,179 @@
+"""Studies whose transactions are kept in ``golden/``.
+
+After an intended change, write them again with ``python -m tests.core.fhir.cases`` (``plugins`` on
+PYTHONPATH) and review the difference.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from wetread.core.fhir.bundle import build_transaction
+from wetread.core.fhir.study import StudyFacts, study_facts
+from wetread.core.fhir.subject import subject_reference
+from wetread.core.findings import (
+    AnalysisFindings,
+    AnalysisSource,
+    Candidate,
+    CandidateKind,
+    ImageLabel,
+    ImageReference,
+    InstanceOutcome,
+    Region,
+    StudyFindings,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+STUDY_UID = "2.25.1001"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+STUDY_KEY = "k1-abcdefghijklmnopqrstuvwxyz"
+PATIENT_NAME = "Wetherby^Quentin"
+SOURCE = AnalysisSource("cloud-vision", "v1", "5e77" * 16)
+
+_VR = {
+    "00080016": "UI",
+    "00080018": "UI",
+    "00080020": "DA",
+    "00080030": "TM",
+    "00080050": "SH",
+    "00080060": "CS",
+    "00080070": "LO",
+    "00080201": "SH",
+    "00081030": "LO",
+    "00100010": "PN",
+    "00100020": "LO",
+    "00100021": "LO",
+    "00100024": "SQ",
+    "00180015": "CS",
+    "0020000D": "UI",
+    "0020000E": "UI",
+    "00200011": "IS",
+    "00200013": "IS",
+    "00400032": "UT",
+    "00400033": "CS",
+}
+
+
+def dicom_json(**values: Any) -> dict[str, Any]:
+    """Return one instance's metadata; keyword ``x00100020`` gives the element (0010,0020)."""
+    return {
+        name.removeprefix("x"): {
+            "vr": _VR[name.removeprefix("x")],
+            **({} if value is None else {"Value": [value]}),
+        }
+        for name, value in values.items()
+    }
+
+
+def ct_instance(number: int, **changes: Any) -> dict[str, Any]:
+    """Return the metadata of one slice of the sample chest CT."""
+    values = {
+        "x00080016": CT_IMAGE,
+        "x00080018": f"{STUDY_UID}.1.{number}",
+        "x00080020": "20261122",
+        "x00080030": "081500.25",
+        "x00080050": "A-778",
+        "x00080060": "CT",
+        "x00080070": "Example Scanners",
+        "x00080201": "+0100",
+        "x00081030": "CT chest & <abdomen>",
+        "x00100010": {"Alphabetic": PATIENT_NAME},
+        "x00100020": "PAT-1",
+        "x00100021": "Hospital A",
+        "x00180015": "CHEST",
+        "x0020000D": STUDY_UID,
+        "x0020000E": f"{STUDY_UID}.1",
+        "x00200011": 2,
+        "x00200013": number,
+    }
+    return dicom_json(**{**values, **changes})
+
+
+def ct_image(number: int) -> ImageReference:
+    return ImageReference(f"{STUDY_UID}.1", f"{STUDY_UID}.1.{number}", CT_IMAGE, number)
+
+
+def outcome(number: int, reason: str, series: int = 1) -> InstanceOutcome:
+    return InstanceOutcome(f"{STUDY_UID}.{series}.{number}", f"{STUDY_UID}.{series}", reason)
+
+
+def ct_analysis(*candidates: Candidate) -> AnalysisFindings:
+    return AnalysisFindings(
+        row_id="series-1",
+        series_instance_uid=f"{STUDY_UID}.1",
+        modality="CT",
+        source=SOURCE,
+        created_at="2026-11-22T08:21:10Z",
+        candidates=candidates,
+        labels=(ImageLabel("radiograph", 0.9),),
+        outcomes=(outcome(1, "analysed"), outcome(2, "not-sampled"), outcome(3, "analysed")),
+    )
+
+
+ANOMALY = Candidate(
+    CandidateKind.ANOMALY, "Bright region", 0.93, ct_image(3), Region(0.1, 0.25, 0.3, 0.05)
+)
+OBJECT = Candidate(CandidateKind.OBJECT, "Bone", 0.41, ct_image(1))
+
+
+def study_findings(
+    *analyses: AnalysisFindings,
+    outcomes: tuple[InstanceOutcome, ...] = (),
+    missing_rows: tuple[str, ...] = (),
+) -> StudyFindings:
+    analysed = tuple(o for analysis in analyses for o in analysis.outcomes)
+    return StudyFindings(
+        study_key=STUDY_KEY,
+        version=1,
+        study_instance_uid=STUDY_UID,
+        manifest_digest="a" * 64,
+        settings_digest="b" * 64,
+        created_at="2026-11-22T08:21:30Z",
+        analyses=analyses,
+        outcomes=analysed + outcomes,
+        missing_rows=missing_rows,
+    )
+
+
+def ct_facts() -> StudyFacts:
+    return study_facts([ct_instance(number) for number in (3, 1, 2)])
+
+
+def _transaction(
+    findings: StudyFindings, facts: StudyFacts, patient_id: str | None = None
+) -> dict[str, Any]:
+    subject = subject_reference(findings, facts, patient_id)
+    return build_transaction(findings, facts, subject, anomaly_threshold=0.8)
+
+
+def transactions() -> dict[str, dict[str, Any]]:
+    """Return the transaction of every golden study by its name."""
+    return {
+        "candidates": _transaction(
+            study_findings(ct_analysis(ANOMALY, OBJECT)), ct_facts(), patient_id="p-1"
+        ),
+        "missing_analysis": _transaction(
+            study_findings(
+                ct_analysis(OBJECT),
+                outcomes=(outcome(1, "analysis-missing", 2), outcome(9, "truncated", 2)),
+                missing_rows=("series-2",),
+            ),
+            ct_facts(),
+        ),
+        "nothing_to_analyse": _transaction(
+            study_findings(outcomes=(outcome(1, "no-pixel-data"), outcome(2, "no-pixel-data"))),
+            study_facts([ct_instance(1), ct_instance(2)]),
+        ),
+        "nothing_stored": _transaction(
+            study_findings(outcomes=(outcome(1, "two-patients"), outcome(2, "two-patients"))),
+            study_facts([]),
+        ),
+    }
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for name, bundle in transactions().items():
+        (GOLDEN / f"{name}.json").write_text(json.dumps(bundle, indent=2) + "\n", "utf-8")

@@ -1,0 +1,111 @@
+"""The table of codes against the standards' own dictionaries."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from pydicom.sr._cid_dict import cid_concepts
+from pydicom.sr._concepts_dict import concepts
+
+from wetread.core import terminology as module
+from wetread.core.terminology import (
+    UNKNOWN_MODALITY,
+    body_part_concept,
+    concept,
+    modality_concept,
+    procedure_concept,
+    public_modalities,
+    public_modality,
+    read_terminology,
+    system,
+    terminology,
+)
+
+TABLE = files("wetread.core").joinpath("terminology.toml").read_text(encoding="utf-8")
+
+
+def dicom_meanings(scheme: str, code: str) -> set[str]:
+    """Return every meaning that pydicom's copy of PS3.16 gives the code."""
+    return {codes[code][0] for codes in concepts[scheme].values() if code in codes}
+
+
+def test_modalities_are_all_those_of_dicom() -> None:
+    defined = {
+        code
+        for context_group in (29, 32)
+        for keyword in cid_concepts[context_group]["DCM"]
+        for code, (_, groups) in concepts["DCM"][keyword].items()
+        if context_group in groups
+    }
+    assert set(terminology().modalities) == defined
+
+
+@pytest.mark.parametrize("code", terminology().modalities)
+def test_modalities_mean_what_dicom_says(code: str) -> None:
+    assert terminology().modalities[code].display in dicom_meanings("DCM", code)
+
+
+@pytest.mark.parametrize("name", terminology().body_parts)
+def test_body_parts_mean_what_dicom_says(name: str) -> None:
+    body_part = terminology().body_parts[name]
+    assert body_part.display in dicom_meanings("SCT", body_part.code)
+
+
+def test_dicom_concepts_mean_what_dicom_says() -> None:
+    dicom = [c for c in terminology().concepts.values() if c.system == system("dcm")]
+    assert dicom
+    assert all(c.display in dicom_meanings("DCM", c.code) for c in dicom)
+
+
+def test_no_code_is_typed_elsewhere() -> None:
+    coded = {
+        c.code
+        for table in (terminology().concepts, terminology().body_parts, terminology().procedures)
+        for c in table.values()
+        if re.fullmatch(r"[\dLP]+(-\d)?", c.code) and len(c.code) > 1
+    }
+    assert "18748-4" in coded
+    core = Path(module.__file__).parent
+    for source in core.rglob("*.py"):
+        assert not [code for code in coded if f'"{code}"' in source.read_text("utf-8")], source
+
+
+def test_unknown_modalities_are_coded_and_not_repeated() -> None:
+    assert modality_concept("Doe^Jane") == concept("modality-not-known")
+    assert modality_concept(None) == modality_concept("") == concept("modality-not-given")
+    assert public_modality("Doe^Jane") == public_modality(None) == UNKNOWN_MODALITY
+    assert public_modality("CT") == "CT"
+    assert public_modalities(["PT", "CT", "CT"]) == "CT+PT"
+    assert public_modalities([]) == UNKNOWN_MODALITY
+
+
+def test_unknown_body_parts_have_no_code() -> None:
+    assert body_part_concept("ELBOW OF A GIRAFFE") is None
+    assert body_part_concept(None) is None
+
+
+def test_procedures_are_specific_only_where_the_study_is() -> None:
+    assert procedure_concept({"CT"}, {"CHEST"}).display == "CT Chest"
+    general = concept("diagnostic-imaging-study")
+    for modalities, body_parts in (({"CT"}, set()), ({"CT", "PT"}, {"CHEST"}), ({"SM"}, {"CHEST"})):
+        assert procedure_concept(modalities, body_parts) == general
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem"),
+    [
+        (TABLE.replace('source = "LOINC 18748-4"', 'source = ""'), ValueError),
+        (TABLE.replace('source = "LOINC 18748-4"', ""), KeyError),
+        (TABLE.replace('display = "CT Chest"', 'display = ""'), ValueError),
+        (TABLE.replace('sct = "http://snomed.info/sct"', ""), KeyError),
+        (TABLE.replace('["HEAD", "BRAIN"]', '["HEAD", "CHEST"]'), ValueError),
+    ],
+    ids=["no source", "no source field", "no display", "no system", "two procedures"],
+)
+def test_a_table_with_a_gap_is_refused(broken: str, problem: type[Exception]) -> None:
+    assert broken != TABLE
+    with pytest.raises(problem):
+        read_terminology(broken)
