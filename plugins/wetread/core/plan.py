@@ -10,6 +10,7 @@ from wetread.core.findings import ANALYSIS_MISSING, InstanceOutcome, StudyFindin
 from wetread.core.headers import Header
 from wetread.core.manifest import Manifest
 from wetread.core.pixels.policy import skip_reason
+from wetread.core.terminology import public_modality
 
 STORE_REFUSED = "store-refused"
 
@@ -69,7 +70,6 @@ def _series_order(members: list[Header]) -> tuple[int, str]:
 
 
 def _row(number: int, of: int, members: list[Header]) -> PlanRow:
-    modality = members[0].modality or "unknown modality"
     images = sum(header.number_of_frames for header in members)
     noun = "image" if images == 1 else "images"
     return PlanRow(
@@ -77,7 +77,7 @@ def _row(number: int, of: int, members: list[Header]) -> PlanRow:
         series_instance_uid=members[0].series_instance_uid,
         modality=members[0].modality,
         sop_instance_uids=tuple(sorted(header.sop_instance_uid for header in members)),
-        label=f"{modality} series {number} of {of}, {images} {noun}",
+        label=f"{public_modality(members[0].modality)} series {number} of {of}, {images} {noun}",
     )
 
 

@@ -16,7 +16,6 @@ from wetread.core.annotations import (
     candidates,
     fill_requests,
 )
-from wetread.core.errors import problem
 from wetread.core.findings import (
     AnalysisFindings,
     AnalysisSource,
@@ -25,13 +24,12 @@ from wetread.core.findings import (
 )
 from wetread.core.pixels.encoding import encode_png
 from wetread.core.pixels.errors import PixelError
-from wetread.core.pixels.geometry import order_frames
 from wetread.core.pixels.reading import read_instance
 from wetread.core.pixels.rendering import render_frame
+from wetread.core.pixels.sampling import select_frames
 from wetread.core.plan import PlanRow
-from wetread.core.sampling import sample_frames
 from wetread.core.settings import Settings
-from wetread.gcp.dicomweb import DicomWebClient
+from wetread.gcp.dicomweb import SOP_INSTANCE_UID, DicomWebClient, values
 from wetread.gcp.vision import VisionClient
 
 VISION_MODEL = ("google-cloud-vision", "v1")
@@ -65,17 +63,17 @@ class SeriesAnalysis:
 
         Raises
         ------
-        PermanentError
-            ``series-unreadable``: not one sampled image could be analysed.
         RetriableError
-            a service was at fault.
+            A service was at fault; an image that cannot be read is an outcome, not an error.
         """
         metadata = self.dicomweb.series_metadata(
             study_instance_uid, row.series_instance_uid, self.subject
         )
         wanted = set(row.sop_instance_uids)
-        frames = [f for f in order_frames(metadata) if f.sop_instance_uid in wanted]
-        sampled = sample_frames(frames, row.modality, self.settings.sampled_frames_per_series)
+        sampled = select_frames(
+            [item for item in metadata if wanted.intersection(values(item, SOP_INSTANCE_UID))],
+            sampled_frames_per_series=self.settings.sampled_frames_per_series,
+        )
         annotated: list[tuple[ImageReference, ImageAnnotation]] = []
         reasons = dict.fromkeys(row.sop_instance_uids, "not-sampled")
         for images in self._images(study_instance_uid, sampled):
@@ -145,8 +143,6 @@ class SeriesAnalysis:
         reasons: dict[str, str],
         created_at: str,
     ) -> AnalysisFindings:
-        if "analysed" not in reasons.values():
-            raise problem("series-unreadable", f"no image of {self.subject} could be analysed.")
         threshold = self.settings.anomaly_threshold
         return AnalysisFindings(
             row_id=row.row_id,

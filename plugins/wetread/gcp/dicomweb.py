@@ -8,6 +8,9 @@ from typing import Any
 from wetread.core.errors import problem
 from wetread.gcp.http import HttpApi, json_body
 
+SOP_INSTANCE_UID = "00080018"
+"""The tag of SOPInstanceUID, as DICOM JSON writes it."""
+
 _PAGE = 5000
 """Instances per QIDO page; the service cuts longer answers silently, so read until a short page."""
 
@@ -39,7 +42,7 @@ class DicomWebClient:
                 accept_status=(200, 204, *_MISSING),
             )
             page = json_body(response, call, subject) if response.status_code == 200 else []
-            found.update(item["00080018"]["Value"][0] for item in page)
+            found.update(uid for item in page for uid in values(item, SOP_INSTANCE_UID))
             if len(page) < _PAGE:
                 return frozenset(found)
 

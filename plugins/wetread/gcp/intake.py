@@ -21,7 +21,7 @@ from wetread.core.arrivals import (
 from wetread.core.claim import Cause, Claim, Priority
 from wetread.core.headers import Header, Refusal, header_from_dicomweb
 from wetread.core.identity import KeyRing, StudyVersion
-from wetread.core.pixels.policy import skip_reason
+from wetread.core.pixels.policy import is_own_result
 from wetread.gcp.dicomweb import DicomWebClient
 from wetread.gcp.incoming import IncomingBucket
 from wetread.gcp.pubsub import Message
@@ -87,11 +87,16 @@ class Intake:
         groups = group_by_study(self._arrivals(self.incoming.objects(folder)))
         return {study: members for study, members in groups.items() if study}
 
+    def folders_of(self, study_instance_uid: str) -> set[str]:
+        """Return the folders of ``incoming/`` in which files of the study lie."""
+        groups = group_by_study(self._arrivals(self.incoming.objects()))
+        return {arrival.source.folder for arrival in groups.get(study_instance_uid, [])}
+
     def stored_headers(self, study_instance_uid: str, subject: str) -> tuple[Header, ...]:
         """Return the headers of what the DICOM store holds of a study, our own results aside."""
         metadata = self.dicomweb.study_metadata(study_instance_uid, subject)
         headers = (header_from_dicomweb(item, self.keys.token) for item in metadata)
-        return tuple(header for header in headers if skip_reason(header) != "own-result")
+        return tuple(header for header in headers if not is_own_result(header))
 
     def arrivals_of(self, study_instance_uid: str, folders: Iterable[str]) -> list[Arrival]:
         """Return the files of one study in ``folders``, but for those that were sealed before."""

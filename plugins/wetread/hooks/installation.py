@@ -14,6 +14,7 @@ from wetread.gcp.fhir import FhirClient
 from wetread.gcp.healthcare import DatasetPath
 from wetread.gcp.incoming import IncomingBucket
 from wetread.gcp.intake import Intake
+from wetread.gcp.platform import Platform
 from wetread.gcp.pubsub import Subscription, Topic
 from wetread.gcp.state import StudyState
 from wetread.hooks.healthcare import HealthcareHook
@@ -43,6 +44,10 @@ class Installation:
         return PubSubHook(gcp_conn_id=self.gcp_conn_id)
 
     @cached_property
+    def secrets(self) -> SecretManagerHook:
+        return SecretManagerHook(gcp_conn_id=self.gcp_conn_id)
+
+    @cached_property
     def storage(self) -> StorageHook:
         return StorageHook(gcp_conn_id=self.gcp_conn_id)
 
@@ -68,13 +73,25 @@ class Installation:
 
     @cached_property
     def keys(self) -> KeyRing:
-        hook = SecretManagerHook(gcp_conn_id=self.gcp_conn_id)
-        return hook.key_ring(self.settings.study_key_secret)
+        return self.secrets.key_ring(self.settings.study_key_secret)
 
     @cached_property
     def intake(self) -> Intake:
         quiet = timedelta(seconds=self.settings.quiet_period_seconds)
         return Intake(self.incoming, self.state, self.dicomweb, self.keys, quiet)
+
+    @cached_property
+    def platform(self) -> Platform:
+        return Platform(
+            project=self.healthcare.project_id,
+            settings=self.settings,
+            storage=self.storage.client,
+            publisher=self.pubsub.publisher(),
+            subscriber=self.pubsub.subscriber(),
+            healthcare=self.healthcare.client(),
+            dataset=self.dataset,
+            secret=self.secrets.study_key_secret(self.settings.study_key_secret),
+        )
 
     @property
     def study_events(self) -> Subscription:

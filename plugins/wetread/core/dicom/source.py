@@ -57,9 +57,7 @@ def copy_context(source: Dataset, target: Dataset) -> None:
     if "SpecificCharacterSet" in target and target["SpecificCharacterSet"].is_empty:
         del target.SpecificCharacterSet
     if not any(target.get(keyword) for keyword in _LATERALITY_DECIDERS):
-        target.Laterality = (
-            ""  # type 2C: what may be a paired body part says that its side is unknown
-        )
+        target.Laterality = ""  # type 2C: a body part that may be paired, and an unknown side
 
 
 def referenced_image(source: Dataset, frame_number: int) -> Dataset:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy.typing as npt
 from pydicom import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import UID, JPEGExtended12Bit
 
+from wetread.core.pixels.codestream import codestream_shape
 from wetread.core.pixels.errors import PixelError
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -38,6 +41,7 @@ def decode_frame(dataset: Dataset, frame_number: int, *, limit_bytes: int) -> np
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         raise PixelError("no-pixel-data", "The instance has no pixel data.")
     _check_frame(dataset, frame_number, limit_bytes)
+    _check_codestream(dataset, frame_number, limit_bytes)
     decoder = _decoder(dataset.file_meta.TransferSyntaxUID, int(dataset.get("BitsStored", 0)))
     pixels, _ = decoder.as_array(dataset, index=frame_number - 1, raw=False)
     return pixels
@@ -70,6 +74,24 @@ def _check_frame(dataset: Dataset, frame_number: int, limit_bytes: int) -> None:
     size_bytes = rows * columns * samples * max(bits // 8, 1)
     if size_bytes > limit_bytes:
         detail = f"{rows} x {columns} pixels take {size_bytes} bytes; the limit is {limit_bytes}."
+        raise PixelError("image-too-large", detail)
+
+
+def _check_codestream(dataset: Dataset, frame_number: int, limit_bytes: int) -> None:
+    """Hold a compressed frame to the limit by its own header, which the decoder will believe."""
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    offsets = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
+    frame = get_frame(
+        dataset.PixelData,
+        frame_number - 1,
+        extended_offsets=offsets if all(offsets) else None,
+        number_of_frames=int(dataset.get("NumberOfFrames") or 1),
+    )
+    shape = codestream_shape(frame)
+    bytes_per_sample = max(int(dataset.BitsAllocated) // 8, 1)
+    if shape is not None and math.prod(shape) * bytes_per_sample > limit_bytes:
+        detail = f"The compressed frame claims {' x '.join(map(str, shape))} samples."
         raise PixelError("image-too-large", detail)
 
 

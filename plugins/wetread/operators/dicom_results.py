@@ -1,0 +1,62 @@
+"""Write a study's results as DICOM objects into the study itself."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from wetread.operators.study import StudyOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from wetread.core.findings import AnalysisFindings, Candidate
+
+
+class WriteDicomResultsOperator(StudyOperator):
+    """Store a key image for every series with an anomaly candidate (STOW-RS).
+
+    The object's UIDs and bytes follow from the findings alone, so the store takes a repeated one
+    as the same. "AI - not for diagnosis" is burned into the image.
+
+    Returns ``{"key_images": …}``.
+    """
+
+    def run(self, context: Context) -> dict[str, int]:
+        findings = self.records.findings()
+        written = sum(self._write_key_image(analysis) for analysis in findings.analyses)
+        self.log.info("Wrote %s key images for %s", written, self.version)
+        return {"key_images": written}
+
+    def _write_key_image(self, analysis: AnalysisFindings) -> bool:
+        from wetread.core.dicom.key_image import build_key_image
+        from wetread.core.pixels.reading import read_instance
+        from wetread.core.pixels.rendering import render_frame
+
+        marked = _best_image(analysis)
+        if not marked:
+            return False
+        image, subject = marked[0].image, f"key image of {self.version} {analysis.row_id}"
+        dicomweb = self.installation.dicomweb
+        uid = self.records.manifest.study_instance_uid
+        source = read_instance(
+            dicomweb.retrieve_instance(
+                uid, image.series_instance_uid, image.sop_instance_uid, subject
+            )
+        )
+        rendered = render_frame(
+            source, image.frame_number, limit_bytes=self.installation.settings.frame_limit_bytes
+        )
+        blob = build_key_image(source, rendered.pixels, marked, analysis)
+        dicomweb.store_instance(uid, blob, subject)
+        return True
+
+
+def _best_image(analysis: AnalysisFindings) -> list[Candidate]:
+    """Return the anomalies on the frame that holds the highest score; the first such frame."""
+
+    def frame(candidate: Candidate) -> tuple[str, int]:
+        return (candidate.image.sop_instance_uid, candidate.image.frame_number)
+
+    groups = [list(group) for _, group in groupby(analysis.anomalies, key=frame)]
+    return max(groups, key=lambda group: max(c.score for c in group), default=[])

@@ -1,0 +1,91 @@
+"""Take a finished study's files out of ``incoming/``, and write down how it ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from wetread.core.outcomes import Outcome, reasons
+from wetread.operators.study import EVENTS, StudyOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from wetread.core.arrivals import SourceObject
+    from wetread.core.findings import StudyFindings
+
+
+class ArchiveSourceOperator(StudyOperator):
+    """Move imported files to ``processed/`` and refused ones to ``failed/``, with their reason.
+
+    Returns ``{"analysed", "skipped", "unsupported", "quarantined"}``, the instances of the study.
+    """
+
+    def run(self, context: Context) -> dict[str, int]:
+        findings = self.records.findings()
+        moved, refused = self._sort()
+        incoming, subject = self.installation.incoming, f"source of {self.version}"
+        incoming.archive(moved, subject)
+        incoming.quarantine(refused, subject)
+        sources = (*moved, *(source for source, _ in refused))
+        incoming.remove_markers({source.folder for source in sources})
+        self.installation.state.write_summary(self.version, self._summary(findings))
+        EVENTS.info("%s", self._event(findings))
+        self.log.info("Archived %s: %s", self.version, findings.counts.as_dict())
+        return findings.counts.as_dict()
+
+    def _sort(self) -> tuple[list[SourceObject], list[tuple[SourceObject, str]]]:
+        """Tell the files that were taken, or are copies of such, from those that were not."""
+        not_stored = self.installation.state.find_import(self.version) or frozenset()
+        moved, refused = [], []
+        for source, header in self.records.manifest.accepted:
+            if header.sop_instance_uid in not_stored:
+                refused.append((source, "store-refused"))
+            else:
+                moved.append(source)
+        for source, refusal in self.records.manifest.refused:
+            if reasons()[refusal.reason].outcome is Outcome.QUARANTINED:
+                refused.append((source, refusal.reason))
+            else:
+                moved.append(source)
+        return moved, refused
+
+    def _summary(self, findings: StudyFindings) -> dict[str, Any]:
+        from wetread.core.alerts.alert import critical_alerts
+        from wetread.core.terminology import public_modalities
+
+        return {
+            "study_key": self.version.study_key,
+            "version": self.version.version,
+            "modality": public_modalities(h.modality for h in self.records.manifest.instances),
+            "instances": findings.counts.as_dict(),
+            "findings": [
+                {
+                    "kind": candidate.kind,
+                    "label": candidate.label,
+                    "score": candidate.score,
+                    "instance_number": candidate.image.instance_number,
+                    "centre": list(candidate.region.centre) if candidate.region else None,
+                }
+                for candidate in findings.anomalies
+            ],
+            "report_status": self._report_status(findings),
+            "alert": bool(critical_alerts(findings)),
+        }
+
+    def _report_status(self, findings: StudyFindings) -> str | None:
+        from wetread.core.fhir.identifiers import report_identifier
+
+        name = report_identifier(findings.study_instance_uid, findings.settings_digest)
+        report = self.installation.fhir.find(
+            "DiagnosticReport", f"{name.system}|{name.value}", f"report of {self.version}"
+        )
+        return str(report["status"]) if report else None
+
+    def _event(self, findings: StudyFindings) -> str:
+        from wetread.core.events import study_event
+        from wetread.gcp.analysis import VISION_MODEL
+
+        sealed_at = datetime.fromisoformat(self.records.manifest.sealed_at)
+        seconds = (datetime.now(UTC) - sealed_at).total_seconds()
+        return study_event(findings, seconds=seconds, versions=dict([VISION_MODEL])).json_line()

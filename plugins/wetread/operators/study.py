@@ -1,0 +1,92 @@
+"""What every task of ``study_pipeline`` has in common."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from wetread.core.errors import WetreadError
+from wetread.core.events import failure_event
+from wetread.core.identity import StudyVersion, parse_run_id
+from wetread.links.study import ReportLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from wetread.gcp.study_records import StudyRecords
+    from wetread.hooks.installation import Installation
+
+EVENTS = logging.getLogger("wetread.events")
+"""One JSON object a line; log-based metrics and alert policies read it."""
+
+
+class StudyOperator(BaseOperator):
+    """A task about one version of one study.
+
+    Parameters
+    ----------
+    study
+        The run id of the study version, ``study__<study key>__v<n>`` (templated).
+    gcp_conn_id
+        The Google connection; its extra ``endpoints`` may point services elsewhere.
+    """
+
+    template_fields: Sequence[str] = ("study", "gcp_conn_id")
+    operator_extra_links = (ReportLink(),)
+
+    def __init__(
+        self,
+        *,
+        study: str = "{{ run_id }}",
+        gcp_conn_id: str = "google_cloud_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.study = study
+        self.gcp_conn_id = gcp_conn_id
+
+    @property
+    def version(self) -> StudyVersion:
+        return parse_run_id(self.study)
+
+    @cached_property
+    def installation(self) -> Installation:
+        from wetread.hooks.installation import Installation
+
+        return Installation(self.gcp_conn_id)
+
+    @cached_property
+    def records(self) -> StudyRecords:
+        from wetread.gcp.study_records import StudyRecords
+
+        return StudyRecords(self.version, self.installation.state, self.installation.settings)
+
+    def execute(self, context: Context) -> Any:
+        started = time.monotonic()
+        try:
+            return self.run(context)
+        except WetreadError as error:
+            EVENTS.error("%s", self._failure(error, context, time.monotonic() - started))
+            raise
+
+    def run(self, context: Context) -> Any:
+        """Do the task's work; a subclass returns counts and never an identifier."""
+        raise NotImplementedError
+
+    def _failure(self, error: WetreadError, context: Context, seconds: float) -> str:
+        study = self.version if error.code != "run-id-unknown" else None
+        return failure_event(
+            error.code,
+            study_key=study.study_key if study else None,
+            version=study.version if study else None,
+            modality=None,
+            task=self.task_id,
+            attempt=context["ti"].try_number,
+            seconds=seconds,
+            versions={},
+        ).json_line()

@@ -1,0 +1,110 @@
+"""Claim arrived studies, and admit as many of them as may run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from wetread.core.claim import Priority
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from wetread.core.identity import StudyVersion
+    from wetread.gcp.pubsub import Message
+    from wetread.hooks.installation import Installation
+
+_PULL_SIZE = 1000
+_PULLS = 10
+"""Messages taken in one round, at most ten thousand; the rest rings again."""
+
+_PULL_SECONDS = 2.0
+
+
+class ClaimStudiesOperator(BaseOperator):
+    """Claim what arrived in the bucket or the DICOM store; say which runs to start.
+
+    Lists ``incoming/``, reads the headers of new objects, opens a version for every study that has
+    something new, and acknowledges the messages that told of it only then. Routine studies are
+    admitted up to the setting ``admitted_runs``; the rest waits in the state bucket.
+
+    Returns the runs to start, to map a ``TriggerDagRunOperator`` over:
+    ``{"trigger_run_id", "conf"}``. The XCom ``counts`` says what the round did.
+
+    Parameters
+    ----------
+    pipeline_dag_id
+        The DAG whose runs are counted for admission.
+    """
+
+    template_fields: Sequence[str] = ("pipeline_dag_id", "gcp_conn_id")
+
+    def __init__(
+        self,
+        *,
+        pipeline_dag_id: str,
+        gcp_conn_id: str = "google_cloud_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pipeline_dag_id = pipeline_dag_id
+        self.gcp_conn_id = gcp_conn_id
+
+    @cached_property
+    def installation(self) -> Installation:
+        from wetread.hooks.installation import Installation
+
+        return Installation(self.gcp_conn_id)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        now = datetime.now(UTC)
+        messages = self._messages()
+        arrived = self.installation.intake.claim_arrived(now)
+        stored = self.installation.intake.claim_stored(messages, now)
+        self.installation.study_events.acknowledge([message.ack_id for message in messages])
+        admitted, waiting = self._admit(context)
+        counts = {
+            "messages": len(messages),
+            "objects": arrived.objects,
+            "opened_versions": arrived.opened_versions + stored,
+            "rejected_objects": arrived.rejected_objects,
+            "admitted": len(admitted),
+            "waiting": waiting,
+        }
+        context["ti"].xcom_push(key="counts", value=counts)
+        self.log.info("Intake: %s", counts)
+        return [run_to_start(study) for study in admitted]
+
+    def _messages(self) -> list[Message]:
+        messages: list[Message] = []
+        for _ in range(_PULLS):
+            pulled = self.installation.study_events.pull(_PULL_SIZE, _PULL_SECONDS)
+            messages += pulled
+            if len(pulled) < _PULL_SIZE:
+                break
+        return messages
+
+    def _admit(self, context: Context) -> tuple[list[StudyVersion], int]:
+        """Return the studies to start now, and how many have to wait."""
+        count_runs = context["ti"].get_dr_count
+        running = count_runs(dag_id=self.pipeline_dag_id, states=["running", "queued"])
+        room = self.installation.settings.admitted_runs - running
+        admitted, waiting = [], 0
+        for entry in self.installation.state.waiting():
+            if count_runs(dag_id=self.pipeline_dag_id, run_ids=[entry.study.run_id]):
+                continue
+            if room > 0 or entry.priority is not Priority.ROUTINE:
+                admitted.append(entry.study)
+                room -= 1
+            else:
+                waiting += 1
+        return admitted, waiting
+
+
+def run_to_start(study: StudyVersion) -> dict[str, Any]:
+    """Return the arguments of a ``TriggerDagRunOperator`` that starts the study's run."""
+    return {"trigger_run_id": study.run_id, "conf": {"study_key": study.study_key}}

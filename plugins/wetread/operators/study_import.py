@@ -1,0 +1,96 @@
+"""Import a study into a DICOM store of the Cloud Healthcare API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from wetread.operators.study import StudyOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from wetread.gcp.healthcare import Operation
+    from wetread.gcp.study_import import StudyImport
+
+_POLLS_SECONDS = (0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 1.5)
+"""Waits between polls before the task gives its slot back; most studies are imported by then."""
+
+
+class ImportStudyOperator(StudyOperator):
+    """Seal what the study version consists of, and import it.
+
+    The version's objects are copied to a staging prefix that holds nothing else, because an import
+    takes all that matches its URI; ``dicomStores.import`` then runs as a long-running operation,
+    and the store's instances are compared with what was sent, because its counters alone do not
+    say which file failed (Cloud Healthcare API, "Importing and exporting DICOM data").
+
+    Returns the plan: a list of rows ``{"row_id", "label"}`` to map :class:`AnalyzeImagesOperator`
+    over. The XCom ``counts`` holds ``{"accepted", "refused", "stored_before"}``.
+
+    Parameters
+    ----------
+    poll_interval
+        How long to stay deferred between polls once the first seconds have passed; at least 10 s.
+    """
+
+    template_fields: Sequence[str] = (*StudyOperator.template_fields, "poll_interval")
+
+    def __init__(self, *, poll_interval: timedelta = timedelta(seconds=10), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.poll_interval = poll_interval
+
+    def run(self, context: Context) -> list[dict[str, str]]:
+        claim = self.installation.state.claim(self.version.study_key)
+        manifest = self._import.seal(claim, datetime.now(UTC))
+        name = self._import.start(manifest)
+        operation = self._poll(name) if name else None
+        return self._finish(context, operation)
+
+    def resume(
+        self, context: Context, event: dict[str, Any] | None = None, *, operation: str
+    ) -> list[dict[str, str]]:
+        """Poll once more after a while in the triggerer."""
+        return self._finish(context, self._poll(operation, (0.0,)))
+
+    def _poll(self, name: str, waits_seconds: Sequence[float] = _POLLS_SECONDS) -> Operation:
+        for seconds in waits_seconds:
+            time.sleep(seconds)
+            operation = self._import.poll(name)
+            if operation.done:
+                return operation
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+        self.defer(
+            trigger=TimeDeltaTrigger(self.poll_interval),
+            method_name="resume",
+            kwargs={"operation": name},
+        )
+
+    def _finish(self, context: Context, operation: Operation | None) -> list[dict[str, str]]:
+        manifest = self.records.manifest
+        refused = self._import.finish(manifest, operation)
+        counts = {
+            "accepted": len(manifest.accepted) - len(refused),
+            "refused": len(manifest.refused) + len(refused),
+            "stored_before": len(manifest.stored),
+        }
+        context["ti"].xcom_push(key="counts", value=counts)
+        self.log.info("Imported %s: %s", self.version, counts)
+        return [{"row_id": row.row_id, "label": row.label} for row in self.records.plan.rows]
+
+    @cached_property
+    def _import(self) -> StudyImport:
+        from wetread.gcp.study_import import StudyImport
+
+        installation = self.installation
+        return StudyImport(
+            study=self.version,
+            intake=installation.intake,
+            healthcare=installation.healthcare.client(),
+            dicom_store=installation.dataset.dicom_store(installation.settings.dicom_store),
+            sleep=time.sleep,
+        )

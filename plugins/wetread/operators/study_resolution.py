@@ -1,0 +1,77 @@
+"""Resolve what a person typed into a form to studies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from wetread.core.arrivals import INCOMING
+from wetread.core.claim import Priority
+from wetread.core.errors import problem
+from wetread.core.identity import UID_PATTERN
+from wetread.operators.study_claim import run_to_start
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from wetread.hooks.installation import Installation
+
+
+class ResolveStudyOperator(BaseOperator):
+    """Find the studies that a bucket prefix or a StudyInstanceUID means; open a version of each.
+
+    The request is read from the run's ``params`` and is not a template field: it names a patient's
+    study, and rendered fields are kept in Airflow's database.
+
+    Returns the runs to start: ``{"trigger_run_id", "conf"}``.
+
+    Raises
+    ------
+    PermanentError
+        ``study-not-found``, ``prefix-invalid``.
+    """
+
+    template_fields: Sequence[str] = ("gcp_conn_id",)
+
+    def __init__(self, *, gcp_conn_id: str = "google_cloud_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.gcp_conn_id = gcp_conn_id
+
+    @cached_property
+    def installation(self) -> Installation:
+        from wetread.hooks.installation import Installation
+
+        return Installation(self.gcp_conn_id)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        params = context["params"]
+        asked, priority = str(params["study"]).strip(), Priority(params["priority"])
+        now, intake = datetime.now(UTC), self.installation.intake
+        studies = self._by_uid(asked) if UID_PATTERN.match(asked) else self._by_prefix(asked)
+        runs = [
+            run_to_start(intake.request(study, folders, priority, now))
+            for study, folders in studies.items()
+        ]
+        self.log.info("The request means %s studies.", len(runs))
+        return runs
+
+    def _by_prefix(self, prefix: str) -> dict[str, set[str]]:
+        folder = prefix.removeprefix(f"gs://{self.installation.settings.incoming_bucket}/")
+        folder = folder.removeprefix(INCOMING).strip("/")
+        if not folder or "/" in folder:
+            raise problem("prefix-invalid", "the request names no folder below incoming/.")
+        studies = self.installation.intake.studies_below(folder)
+        if not studies:
+            raise problem("study-not-found", "the folder holds no study.")
+        return {study: {folder} for study in studies}
+
+    def _by_uid(self, study_instance_uid: str) -> dict[str, set[str]]:
+        intake = self.installation.intake
+        folders = intake.folders_of(study_instance_uid)
+        if not folders and not intake.stored_headers(study_instance_uid, "the requested study"):
+            raise problem("study-not-found", "nothing of the study is in the bucket or the store.")
+        return {study_instance_uid: folders}
