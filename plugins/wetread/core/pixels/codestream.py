@@ -10,8 +10,8 @@ import struct
 
 _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
-_BOXES_BYTES = 1024
-"""Boxes that some writers put before a JPEG 2000 codestream end well before this."""
+_JP2_START = b"\x00\x00\x00\x0cjP"
+"""The boxes that some writers put around a JPEG 2000 codestream (ITU-T T.800 annex I)."""
 _MARKER = 0xFF
 _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 """Start of frame in JPEG (ITU-T T.81 table B.1) and JPEG-LS (ITU-T T.87)."""
@@ -22,19 +22,18 @@ def codestream_shape(frame: bytes) -> tuple[int, int, int] | None:
 
     None for anything else, such as RLE, whose size the data set alone decides.
     """
-    start = frame.find(_JPEG_2000_START, 0, _BOXES_BYTES)
     try:
-        if start >= 0:
-            return _jpeg_2000_shape(frame, start + len(_JPEG_2000_START))
+        if frame.startswith((_JPEG_2000_START, _JP2_START)):
+            return _jpeg_2000_shape(frame, frame.index(_JPEG_2000_START))
         return _jpeg_shape(frame) if frame.startswith(_JPEG_START) else None
-    except struct.error:
+    except (struct.error, ValueError):
         return None
 
 
 def _jpeg_2000_shape(frame: bytes, offset: int) -> tuple[int, int, int]:
     """Read the SIZ segment (ITU-T T.800 section A.5.1)."""
-    right, bottom, left, top = struct.unpack_from(">4I", frame, offset + 4)
-    (components,) = struct.unpack_from(">H", frame, offset + 36)
+    right, bottom, left, top = struct.unpack_from(">4I", frame, offset + 8)
+    (components,) = struct.unpack_from(">H", frame, offset + 40)
     return max(bottom - top, 0), max(right - left, 0), components
 
 
