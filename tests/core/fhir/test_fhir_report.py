@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
+import pytest
 from tests.core.fhir.cases import (
     ANOMALY,
     STUDY_UID,
@@ -18,7 +21,7 @@ from tests.core.fhir.cases import (
 )
 
 from wetread.core.fhir.conclusion import DISCLAIMER, NOTHING_FOUND, conclusion_lines
-from wetread.core.fhir.identifiers import REGION_EXTENSION, study_identifier
+from wetread.core.fhir.identifiers import REGION_EXTENSION, Identifier, study_identifier
 from wetread.core.fhir.imaging_study import imaging_study
 from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.fhir.subject import SubjectReference
@@ -89,6 +92,16 @@ def test_conditions_are_legal_urls() -> None:
         study_identifier("1.2.3").conditional_url("ImagingStudy")
         == "ImagingStudy?identifier=urn:dicom:uid%7Curn:oid:1.2.3"
     )
+
+
+@pytest.mark.parametrize("number", ["A,B", "A|B", "$A", "A\\", "A&identifier=B", "É+#?%"])
+def test_a_patient_number_is_searched_for_as_it_is(number: str) -> None:
+    url = Identifier("urn:oid:1.2", number).conditional_url("Patient")
+    ((name, criterion),) = parse_qsl(url.partition("?")[2])
+    assert name == "identifier"
+    assert re.split(r"(?<!\\)[|,]", criterion)[0] == "urn:oid:1.2"
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*[|,$]", criterion)) == 1
+    assert re.sub(r"\\(.)", r"\1", criterion) == f"urn:oid:1.2|{number}"
 
 
 def test_the_published_extension_is_the_one_written() -> None:

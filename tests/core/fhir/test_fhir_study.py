@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.core.fhir.cases import STUDY_UID, ct_facts, ct_instance, dicom_json, study_findings
 
+from wetread.core.dicom.ownership import MANUFACTURER
 from wetread.core.fhir.identifiers import PATIENT_SYSTEM, Identifier
-from wetread.core.fhir.study import OWN_MANUFACTURER, StudyFacts, study_facts
+from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.fhir.subject import NOT_IDENTIFIED, subject_reference
 from wetread.core.fhir.times import dicom_datetime
 from wetread.core.findings import InstanceOutcome
@@ -23,7 +24,7 @@ def test_instances_are_ordered_by_number() -> None:
 
 
 def test_own_objects_do_not_count() -> None:
-    own = ct_instance(4, x00080070=OWN_MANUFACTURER, x0020000E="2.25.9", x00080060="SR")
+    own = ct_instance(4, x00080070=MANUFACTURER, x0020000E="2.25.9", x00080060="SR")
     assert study_facts([ct_instance(1), own]) == study_facts([ct_instance(1)])
 
 

@@ -5,6 +5,7 @@ They are made of the StudyInstanceUID, which stays, and not of the study key, wh
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -37,9 +38,13 @@ class Identifier:
         return {"system": self.system, "value": self.value}
 
     @property
-    def token(self) -> str:
-        """The value of the search parameter ``identifier``, escaped for a URL."""
-        return f"{quote(self.system, safe=':/')}%7C{quote(self.value, safe=':/')}"
+    def criterion(self) -> str:
+        """The value of the search parameter ``identifier``, before URL encoding.
+
+        A patient's number may hold any character; an unescaped comma would mean "or", and find
+        somebody else (FHIR R4, Search, "Escaping search parameters").
+        """
+        return f"{_search_escaped(self.system)}|{_search_escaped(self.value)}"
 
     @property
     def full_url(self) -> str:
@@ -52,7 +57,11 @@ class Identifier:
         Cloud Healthcare API lets conditions search by identifier only, which it indexes
         synchronously (Healthcare API, "FHIR search: consistency").
         """
-        return f"{resource_type}?identifier={self.token}"
+        return f"{resource_type}?identifier={quote(self.criterion, safe=':/')}"
+
+
+def _search_escaped(text: str) -> str:
+    return re.sub(r"([\\,$|])", r"\\\1", text)
 
 
 def study_identifier(study_instance_uid: str) -> Identifier:

@@ -10,12 +10,10 @@ from urllib.parse import quote
 
 from pydicom.datadict import tag_for_keyword
 
+from wetread.core.dicom.ownership import MANUFACTURER
 from wetread.core.fhir.elements import plain_text
 from wetread.core.fhir.identifiers import PATIENT_SYSTEM, Identifier
 from wetread.core.fhir.times import dicom_datetime
-
-OWN_MANUFACTURER: Final = "Wetread"
-"""Manufacturer (0008,0070) of the objects that Wetread itself stores."""
 
 _Value = TypeVar("_Value", str, int)
 _LARGEST_UNSIGNED_INT: Final = 2**31 - 1
@@ -80,7 +78,7 @@ def study_facts(metadata: Sequence[Metadata]) -> StudyFacts:
     about. Where instances disagree on the study, the most frequent value counts.
     """
     instances = [
-        instance for instance in metadata if _text(instance, "Manufacturer") != OWN_MANUFACTURER
+        instance for instance in metadata if _text(instance, "Manufacturer") != MANUFACTURER
     ]
     patients = {patient for instance in instances if (patient := _patient(instance))}
     return StudyFacts(
