@@ -1,4 +1,4 @@
-"""The commands: ``python -m stack up|down|status|demo|settings``."""
+"""The commands: ``python -m stack up|down|status|demo|provision``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import signal
 import sys
 from types import FrameType
 
+from stack.cluster import provision_cluster
 from stack.errors import StackError
-from stack.layout import layout_from
+from stack.layout import REPOSITORY, layout_from
 from stack.ports import ports_from
 from stack.record import read_record
 from stack.shutdown import stop_stack
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("up", help="start the stack and leave it running")
     commands.add_parser("down", help="stop the stack")
     commands.add_parser("status", help="say what is healthy")
+    commands.add_parser("demo", help="run the sample studies in a stack of their own")
+    commands.add_parser("provision", help="make an Airflow that something else started ready")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
@@ -72,4 +75,18 @@ def _status() -> int:
     return 1
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status}
+def _demo() -> int:
+    # The DICOM and Google libraries take a second to load, and no other command needs them.
+    from stack.demo.run import run_demo  # noqa: PLC0415 - the comment above
+
+    layout = layout_from(folder=".wetread/demo")
+    with exclusive(layout):
+        return run_demo(layout, ports_from(os.environ), REPOSITORY / "build/demo.json", say)
+
+
+def _provision() -> int:
+    provision_cluster(os.environ, say)
+    return 0
+
+
+_COMMANDS = {"provision": _provision, "up": _up, "down": _down, "status": _status, "demo": _demo}

@@ -10,8 +10,12 @@ from stack.layout import Layout
 from stack.ports import HOST, Ports
 
 CLOUD = "local cloud"
-STOP_ORDER = ("scheduler", "dag-processor", "triggerer", "api-server", CLOUD)
-"""The scheduler first, so that no task starts; its tasks report to the api-server to the end."""
+STOP_ORDER = (
+    ("scheduler",),
+    ("dag-processor", "triggerer", "api-server", CLOUD),
+)
+"""The scheduler first, so that no task starts; its tasks report to the api-server to the end. The
+others may go together."""
 
 AIRFLOW_HEALTH = {
     "api-server": "metadatabase",

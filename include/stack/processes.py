@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -60,24 +61,22 @@ def marked(marker: str) -> list[psutil.Process]:
     return found
 
 
-def stop_tree(process: psutil.Process, seconds: float = STOP_SECONDS) -> None:
-    """Ask a process to end, and end what is left of its tree."""
-    try:
-        tree = [process, *process.children(recursive=True)]
-        process.terminate()
-    except psutil.NoSuchProcess:
-        return
-    _, left = psutil.wait_procs([process], timeout=seconds)
-    kill([*left, *tree[1:]])
+def stop_trees(roots: Sequence[psutil.Process], seconds: float = STOP_SECONDS) -> None:
+    """Ask processes to end, then end what is left of them and of their descendants."""
+    descendants = []
+    for root in roots:
+        with suppress(psutil.NoSuchProcess):
+            descendants += root.children(recursive=True)
+            root.terminate()
+    _, left = psutil.wait_procs(roots, timeout=seconds)
+    kill([*left, *descendants])
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
     """End processes at once; psutil refuses when a number was given to another process."""
     ended = []
     for process in processes:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-        ended.append(process)
+            ended.append(process)
     psutil.wait_procs(ended, timeout=STOP_SECONDS)

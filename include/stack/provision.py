@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from stack.airflow_api import AirflowApi
 from stack.errors import StackError
-from stack.layout import Layout
-from stack.settings import read_settings
+from stack.settings import AirflowSettings
 from stack.waiting import Watch, wait_until
 
 PLATFORM_DAG = "platform_setup"
@@ -20,9 +19,7 @@ _FAILED = frozenset({"failed", "upstream_failed"})
 Say = Callable[[str], None]
 
 
-def provision(
-    layout: Layout, api: AirflowApi, endpoints: Mapping[str, str], watch: Watch, say: Say
-) -> None:
+def provision(settings: AirflowSettings, api: AirflowApi, watch: Watch, say: Say) -> None:
     """Load the settings, run platform_setup, and let every DAG run.
 
     Raises
@@ -30,7 +27,7 @@ def provision(
     StackError
         The settings are refused, a DAG file does not load, or platform_setup does not succeed.
     """
-    read_settings(layout.settings).with_endpoints(endpoints).apply(api)
+    settings.apply(api)
     say("settings loaded")
     _wait_for_dag(api, watch)
     run_platform_setup(api, watch, say)

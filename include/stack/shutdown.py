@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from stack.components import STOP_ORDER
 from stack.layout import Layout
-from stack.processes import find, kill, marked, stop_tree
+from stack.processes import find, kill, marked, stop_trees
 from stack.record import read_record
 
 Say = Callable[[str], None]
@@ -19,16 +19,18 @@ def stop_stack(layout: Layout, say: Say) -> int:
     of ours is left alone: the creation time and the mark tell.
     """
     record = read_record(layout.record)
-    started = record.processes if record else ()
+    started = {row.name: row for row in (record.processes if record else ())}
     stopped = 0
-    for row in sorted(started, key=lambda row: STOP_ORDER.index(row.name)):
-        if process := find(row):
-            stop_tree(process)
-            say(f"{row.name} stopped")
-            stopped += 1
+    for names in STOP_ORDER:
+        running = {name: find(started[name]) for name in names if name in started}
+        roots = [process for process in running.values() if process]
+        stop_trees(roots)
+        if roots:
+            say(f"stopped {', '.join(name for name, process in running.items() if process)}")
+        stopped += len(roots)
     if strays := marked(str(layout.state)):
         kill(strays)
-        say(f"{len(strays)} leftover processes stopped")
+        say(f"stopped {len(strays)} leftover processes")
         stopped += len(strays)
     layout.record.unlink(missing_ok=True)
     return stopped

@@ -27,7 +27,7 @@ from stack.health import cloud_is_healthy, healthy_airflow
 from stack.layout import Layout
 from stack.ports import Ports, require_free
 from stack.processes import start
-from stack.record import Record, write_record
+from stack.record import Record, read_record, write_record
 from stack.waiting import Watch, log_path, wait_until
 
 CLOUD_SECONDS = 30.0
@@ -107,6 +107,12 @@ def start_stack(layout: Layout, ports: Ports, say: Say) -> AirflowApi:
     api = AirflowApi(ports.url("airflow"), USER, credentials.password)
     _wait_for_airflow(starter, api, begun)
     return api
+
+
+def running_watch(layout: Layout) -> Watch:
+    """Return a watch over what the record says was started."""
+    record = read_record(layout.record)
+    return Watch(record.processes if record else (), layout.logs)
 
 
 def _migrate(layout: Layout, environment: dict[str, str], say: Say) -> None:

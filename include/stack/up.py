@@ -7,11 +7,11 @@ from collections.abc import Callable
 from stack.layout import Layout
 from stack.ports import Ports
 from stack.provision import provision
-from stack.record import Record, read_record
+from stack.record import read_record
+from stack.settings import read_settings
 from stack.shutdown import stop_stack
-from stack.startup import start_stack
+from stack.startup import running_watch, start_stack
 from stack.status import access_text, stack_status
-from stack.waiting import Watch
 
 Say = Callable[[str], None]
 
@@ -27,9 +27,8 @@ def bring_up(layout: Layout, ports: Ports, say: Say) -> int:
         say("")
     try:
         api = start_stack(layout, ports, say)
-        started = (read_record(layout.record) or Record({})).processes
-        watch = Watch(started, layout.logs)
-        provision(layout, api, ports.endpoints(), watch, say)
+        settings = read_settings(layout.settings).with_endpoints(ports.endpoints())
+        provision(settings, api, running_watch(layout), say)
     except BaseException:
         say("stopping what was started")
         stop_stack(layout, lambda line: None)

@@ -1,0 +1,85 @@
+"""What the demo does to the cloud: upload as a sender would, read as an auditor would.
+
+Nothing here knows the pipeline's code: only Google's APIs and the documented places of results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from stack.ports import Ports
+
+PROJECT = "wetread-local"
+INCOMING_BUCKET = "wetread-incoming"
+STATE_BUCKET = "wetread-state"
+FHIR_STORE = f"projects/{PROJECT}/locations/us-central1/datasets/imaging/fhirStores/reports"
+
+_TIMEOUT_SECONDS = 30
+
+
+class DemoCloud:
+    """The buckets and the FHIR store of one stack."""
+
+    def __init__(self, ports: Ports) -> None:
+        client = storage.Client(
+            project=PROJECT,
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": ports.url("storage")},
+        )
+        self._incoming = client.bucket(INCOMING_BUCKET)
+        self._state = client.bucket(STATE_BUCKET)
+        self._fhir = f"{ports.url('healthcare')}/v1/{FHIR_STORE}/fhir"
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def upload(self, name: str, content: bytes) -> datetime:
+        """Write one object below ``incoming/`` and return when the bucket had it."""
+        blob = self._incoming.blob(f"incoming/{name}")
+        blob.upload_from_string(content, content_type="application/octet-stream")
+        return blob.time_created
+
+    def study_keys(self) -> dict[str, str]:
+        """Return the key that each claimed StudyInstanceUID got."""
+        claims = (json.loads(blob.download_as_bytes()) for blob in self._list("claims/"))
+        return {claim["study_instance_uid"]: claim["study_key"] for claim in claims}
+
+    def summary(self, study_key: str) -> dict[str, Any] | None:
+        """Return how the study's first version ended, or None while it has not."""
+        blob = self._state.get_blob(f"studies/{study_key}/v1/summary.json")
+        return json.loads(blob.download_as_bytes()) if blob else None
+
+    def reports(self, study_instance_uid: str) -> list[Mapping[str, Any]]:
+        """Return the DiagnosticReports about one study, found through its ImagingStudy."""
+        token = f"urn:dicom:uid|urn:oid:{study_instance_uid}"
+        studies = self._search("ImagingStudy", {"identifier": token})
+        references = {f"ImagingStudy/{study['id']}" for study in studies}
+        return [
+            report
+            for report in self._search("DiagnosticReport", {"_count": "200"})
+            if any(
+                _relative(item["reference"]) in references
+                for item in report.get("imagingStudy", ())
+            )
+        ]
+
+    def _list(self, prefix: str) -> list[storage.Blob]:
+        return list(self._state.list_blobs(prefix=prefix))
+
+    def _search(self, resource_type: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        answer = self._session.get(
+            f"{self._fhir}/{resource_type}", params=params, timeout=_TIMEOUT_SECONDS
+        )
+        answer.raise_for_status()
+        return [entry["resource"] for entry in answer.json().get("entry", ())]
+
+
+def _relative(reference: str) -> str:
+    """A server may answer with absolute references."""
+    return "/".join(reference.split("/")[-2:])

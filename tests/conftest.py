@@ -1,0 +1,31 @@
+"""What every test gets: an Airflow home of its own, and an answer to "this needs a program"."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+# Airflow writes to its home when it is first imported; without this, to the developer's.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="wetread-tests-"))
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked ``needs("chromium")`` where that is missing; in CI, fail it."""
+    for mark in item.iter_markers("needs"):
+        for tool in mark.args:
+            if shutil.which(tool) is None:
+                reason = f"needs {tool}, which is not installed"
+                if os.environ.get("WETREAD_REQUIRE_TOOLS") == "1":
+                    pytest.fail(f"{reason}; .ci/packages lists what CI installs")
+                pytest.skip(reason)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the home made above, not one that the caller named."""
+    home = os.environ["AIRFLOW_HOME"]
+    if os.path.basename(home).startswith("wetread-tests-"):
+        shutil.rmtree(home, ignore_errors=True)
