@@ -1,0 +1,133 @@
+"""The pipeline's operators, run in their order in this process against a real local cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wetread.core.errors import WetreadError
+from wetread.hooks.installation import Installation
+from wetread.operators.alerts import RaiseAlertOperator
+from wetread.operators.dicom_results import WriteDicomResultsOperator
+from wetread.operators.fhir_report import WriteFhirReportOperator
+from wetread.operators.image_analysis import AnalyzeImagesOperator
+from wetread.operators.source_archive import ArchiveSourceOperator
+from wetread.operators.study import StudyOperator
+from wetread.operators.study_claim import ClaimStudiesOperator
+from wetread.operators.study_import import ImportStudyOperator
+from wetread.operators.study_resolution import ResolveStudyOperator
+from wetread.sensors.study_complete import StudyCompleteSensor
+
+CONNECTION = "google_cloud_default"
+
+
+@dataclass
+class TaskInstance:
+    """What operators use of Airflow's task instance."""
+
+    runs: set[str] = field(default_factory=set)
+    running: int = 0
+    xcoms: dict[str, Any] = field(default_factory=dict)
+    try_number: int = 1
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+    def get_dr_count(
+        self, dag_id: str, run_ids: list[str] | None = None, states: list[str] | None = None
+    ) -> int:
+        return self.running if run_ids is None else len(self.runs.intersection(run_ids))
+
+
+@dataclass
+class Pipeline:
+    """One installation; ``runs`` are the run ids that were started."""
+
+    runs: set[str] = field(default_factory=set)
+    running: int = 0
+
+    @property
+    def installation(self) -> Installation:
+        return Installation(CONNECTION)
+
+    def upload(
+        self, folder: str, files: Iterable[tuple[str, bytes]], *, complete: bool = True
+    ) -> None:
+        """Put files into a sender's folder, and ``_COMPLETE`` after them."""
+        bucket = self.installation.storage.client.bucket("wetread-incoming")
+        for name, content in files:
+            bucket.blob(f"incoming/{folder}/{name}").upload_from_string(content)
+        if complete:
+            bucket.blob(f"incoming/{folder}/_COMPLETE").upload_from_string(b"")
+
+    def objects(self, prefix: str) -> list[str]:
+        client = self.installation.storage.client
+        return [blob.name for blob in client.list_blobs("wetread-incoming", prefix=prefix)]
+
+    def intake(self) -> list[str]:
+        """Run one round of intake; return the ids of the runs that it starts."""
+        operator = ClaimStudiesOperator(task_id="claim_studies", pipeline_dag_id="study_pipeline")
+        return self._start(operator.execute(self._context()))
+
+    def request(self, study: str, priority: str = "routine") -> list[str]:
+        """Ask for a study as the form does."""
+        context = self._context(params={"study": study, "priority": priority})
+        return self._start(ResolveStudyOperator(task_id="resolve_study").execute(context))
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Run a study's tasks as ``study_pipeline`` orders them; return what each returned.
+
+        A task that fails stands with its error; tasks whose trigger rule it breaks do not run.
+        """
+        results: dict[str, Any] = {}
+        sensor = StudyCompleteSensor(task_id="await_study", study=run_id)
+        assert sensor.poke(self._context())
+        rows = self._task(ImportStudyOperator, "import_study", run_id, results)
+        if isinstance(rows, Exception):
+            return results
+        for row in rows:
+            name = f"analyze_images[{row['row_id']}]"
+            self._task(AnalyzeImagesOperator, name, run_id, results, row=row)
+        self._task(WriteDicomResultsOperator, "write_dicom_results", run_id, results)
+        self._task(WriteFhirReportOperator, "write_fhir_report", run_id, results)
+        self._task(RaiseAlertOperator, "raise_alert", run_id, results)
+        if not any(isinstance(result, Exception) for result in results.values()):
+            self._task(ArchiveSourceOperator, "archive_source", run_id, results)
+        return results
+
+    def process(self, folder: str, files: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
+        """Upload one study, take it in and run it."""
+        self.upload(folder, files)
+        (run_id,) = self.intake()
+        return self.run(run_id)
+
+    def summary(self, run_id: str) -> dict[str, Any]:
+        """Return the summary that the last task wrote."""
+        _, key, version = run_id.split("__")
+        bucket = self.installation.storage.client.bucket("wetread-state")
+        return dict(json.loads(bucket.blob(f"studies/{key}/{version}/summary.json").download_as_bytes()))
+
+    def _start(self, runs: list[dict[str, Any]]) -> list[str]:
+        started = [run["trigger_run_id"] for run in runs]
+        self.runs.update(started)
+        return started
+
+    def _task(
+        self,
+        operator: type[StudyOperator],
+        name: str,
+        run_id: str,
+        results: dict[str, Any],
+        **arguments: Any,
+    ) -> Any:
+        task = operator(task_id=name.partition("[")[0], study=run_id, **arguments)
+        try:
+            results[name] = task.execute(self._context())
+        except WetreadError as error:
+            results[name] = error
+        return results[name]
+
+    def _context(self, **more: Any) -> Any:
+        return {"ti": TaskInstance(self.runs, self.running), **more}
