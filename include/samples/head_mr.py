@@ -108,7 +108,7 @@ def _encode(study: str, series: int, index: int, weighting: Weighting) -> bytes:
     part10.set_plane(
         ds, uid(study, "frame"), (corner_mm, corner_mm, index * SPACING_MM), _GRID.spacing_mm
     )
-    ds.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
     ds.BodyPartExamined = "HEAD"
     ds.ScanningSequence = "SE"
     ds.SequenceVariant = "NONE"

@@ -67,8 +67,8 @@ def valid(study: str = _STUDY, instance: int = 1) -> bytes:
 
 
 def not_dicom() -> bytes:
-    """Return text that calls itself nothing else."""
-    return b"Dear archive, please find attached the images.\n"
+    """Return a letter."""
+    return b"Dear archive, please find attached the images.\n" * 20
 
 
 def zero_bytes() -> bytes:

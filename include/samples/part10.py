@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from samples.identity import Identity, uid
 
@@ -21,7 +21,7 @@ def encode(ds: Dataset) -> bytes:
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = uid("implementation")
+    meta.ImplementationClassUID = UID(uid("implementation"))
     meta.ImplementationVersionName = "WETREAD_SAMPLES"
     ds.file_meta = meta
     buffer = BytesIO()
@@ -67,7 +67,7 @@ def image(
     ds.Modality = modality
     ds.InstanceNumber = instance
     ds.AcquisitionNumber = series
-    ds.Manufacturer = "Wetread"
+    ds.Manufacturer = "Sample Works"
     ds.ManufacturerModelName = "Phantom"
     ds.DeviceSerialNumber = "0"
     ds.SoftwareVersions = "1"

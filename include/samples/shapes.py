@@ -7,11 +7,12 @@ phantom is sharper than an image can be. Only the bounding box of a shape is tou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
+Image = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

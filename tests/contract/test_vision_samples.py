@@ -1,8 +1,7 @@
 """Every sample study, rendered as the pipeline does, gets from Vision what the catalogue expects.
 
-The rendering here is written from the standard, so that it does not lean on the pipeline's. All
-images of a series are asked about, not only those that a sampling would pick: whichever are picked,
-the result holds.
+All images of a series are asked about, not only those that a sampling would pick: whichever are
+picked, the result holds.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import vision
-from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import apply_rescale
 
 import samples
 from samples.study import FoundFinding
+from wetread.core.pixels.encoding import encode_png
+from wetread.core.pixels.rendering import render_frame
+from wetread.core.settings import Settings
 
-THRESHOLD = 0.8
+THRESHOLD = Settings().anomaly_threshold
 BATCH = 16
 SAMPLED_EVERY = 4
 """Distance between sampled slices, at most: 60 slices, 16 sampled."""
@@ -31,28 +30,6 @@ FEATURES = [
     vision.Feature(type_=vision.Feature.Type.OBJECT_LOCALIZATION),
     vision.Feature(type_=vision.Feature.Type.LABEL_DETECTION),
 ]
-
-
-def renderings(ds: Dataset) -> Iterator[np.ndarray]:
-    """Yield the image in 8 bit; without a window in the header, by more than one convention."""
-    if ds.SamplesPerPixel == 3:
-        yield ds.pixel_array
-        return
-    values = apply_rescale(ds.pixel_array, ds).astype(float)
-    for low, high in grey_ranges(ds, values):
-        gray = np.clip((values - low) / (high - low), 0, 1)
-        yield np.rint((1 - gray if ds.PhotometricInterpretation == "MONOCHROME1" else gray) * 255)
-
-
-def grey_ranges(ds: Dataset, values: np.ndarray) -> list[tuple[float, float]]:
-    """Return the values to show as black and white: the first window (PS3.3 C.11.2.1.2)."""
-    if "WindowCenter" in ds:
-        centre, width = (
-            float(np.atleast_1d(ds[k].value)[0]) for k in ("WindowCenter", "WindowWidth")
-        )
-        low = centre - 0.5 - (width - 1) / 2
-        return [(low, low + width - 1)]
-    return [tuple(np.percentile(values, (0.5, 99.5))), (values.min(), values.max())]
 
 
 def datasets(study: samples.SampleStudy) -> Iterator[Dataset]:
@@ -63,16 +40,18 @@ def datasets(study: samples.SampleStudy) -> Iterator[Dataset]:
             continue
 
 
+def picture(ds: Dataset) -> bytes:
+    return encode_png(render_frame(ds, limit_bytes=Settings().frame_limit_bytes).pixels)
+
+
 def anomalies(client: vision.ImageAnnotatorClient, study: samples.SampleStudy) -> set[FoundFinding]:
-    images = [(int(ds.InstanceNumber), image) for ds in datasets(study) for image in renderings(ds)]
+    images = [(int(ds.InstanceNumber), picture(ds)) for ds in datasets(study)]
     found = set()
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH]
         requests = []
         for _, image in batch:
-            buffer = BytesIO()
-            Image.fromarray(image.astype(np.uint8)).save(buffer, "PNG")
-            content = vision.Image(content=buffer.getvalue())
+            content = vision.Image(content=image)
             requests.append(vision.AnnotateImageRequest(image=content, features=FEATURES))
         responses = client.batch_annotate_images(requests=requests).responses
         for (number, _), response in zip(batch, responses, strict=True):

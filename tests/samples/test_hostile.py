@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -21,9 +22,9 @@ def test_the_image_that_the_others_damage_is_sound() -> None:
 
 
 @pytest.mark.parametrize("make", [hostile.not_dicom, hostile.zero_bytes])
-def test_not_dicom(make: object) -> None:
+def test_not_dicom(make: Callable[[], bytes]) -> None:
     with pytest.raises(InvalidDicomError):
-        dcmread(BytesIO(make()))  # type: ignore[operator]
+        dcmread(BytesIO(make()))
 
 
 def test_truncated_images_lost_pixels_or_header() -> None:

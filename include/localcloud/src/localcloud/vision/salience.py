@@ -100,13 +100,12 @@ def _judge(image: Gray, x: int, y: int, radius: float) -> Region | None:
     top, left = max(0, y - reach), max(0, x - reach)
     patch = image[top : y + reach + 1, left : x + reach + 1]
     centre = (float(x - left), float(y - top))
-    for _ in range(2):
-        level = _half_level(patch, centre, radius)
-        body = _body(patch, centre, level)
-        if body is None:
-            return None
-        centre, radius = body.centre, body.radius
-    return _score(image.shape, patch, (left, top), body)
+    guess = _body(patch, centre, _half_level(patch, centre, radius))
+    if guess is None:
+        return None
+    # Once its centre and size are measured, its half level can be measured better.
+    body = _body(patch, guess.centre, _half_level(patch, guess.centre, guess.radius))
+    return None if body is None else _score(image.shape, patch, (left, top), body)
 
 
 @dataclass(frozen=True)
@@ -160,9 +159,11 @@ def _score(
         return None
     distance = _distance(patch.shape, body.centre)
     ring = (distance >= body.radius * 1.5) & (distance <= body.radius * 2.5)
+    if not ring.any():
+        return None
     inside = patch[distance <= body.radius * 0.7]
     contrast = float(inside.mean() - np.median(patch[ring]))
-    if contrast <= 0 or not ring.any():
+    if contrast <= 0:
         return None
     level = float(inside.mean()) - contrast / 2
     isolation = float((patch[ring] < level).mean())
