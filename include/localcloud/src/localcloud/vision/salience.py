@@ -36,6 +36,8 @@ _RATIO = 1.25
 _RADII = tuple(3.0 * _RATIO**step for step in range(8))
 """Radii looked for, in working pixels: bodies of 2.3 to 11 per cent of the longer side."""
 _MAXIMUM_CANDIDATES = 48
+_WEAKEST_PEAK = 0.004
+"""A response of a grey level is noise."""
 _FULL_CONTRAST = 0.35
 """Share of the range from which on a contrast counts as full."""
 
@@ -83,7 +85,7 @@ def _candidates(image: Gray) -> list[tuple[int, int, float]]:
         blurred.append(_blur(blurred[-1], float(np.sqrt(wide**2 - narrow**2))))
     stack = np.stack([a - b for a, b in pairwise(blurred)])
     peak = stack.max(axis=0)
-    is_peak = (peak == cv2.dilate(peak, np.ones((5, 5), np.uint8))) & (peak > 0.004)
+    is_peak = (peak == cv2.dilate(peak, np.ones((5, 5), np.uint8))) & (peak > _WEAKEST_PEAK)
     ys, xs = np.nonzero(is_peak)
     order = np.lexsort((xs, ys, -peak[ys, xs]))[:_MAXIMUM_CANDIDATES]
     scale = stack.argmax(axis=0)
@@ -110,7 +112,6 @@ def _judge(image: Gray, x: int, y: int, radius: float) -> Region | None:
 
 @dataclass(frozen=True)
 class _Body:
-    mask: NDArray[np.bool_]
     box: tuple[int, int, int, int]
     centre: tuple[float, float]
     radius: float
@@ -140,11 +141,10 @@ def _body(patch: Gray, centre: tuple[float, float], level: float) -> _Body | Non
     right, bottom = left + width, top + height
     if left == 0 or top == 0 or right == patch.shape[1] or bottom == patch.shape[0]:
         return None
-    mask = labels == label
-    outline, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    alone = (labels == label).astype(np.uint8)
+    outline, _ = cv2.findContours(alone, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     _, enclosing = cv2.minEnclosingCircle(outline[0])
     return _Body(
-        mask,
         (left, top, width, height),
         (float(centres[label][0]), float(centres[label][1])),
         float(np.sqrt(area / np.pi)),
