@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pubsub_clients import Clients
+from tests.contract.pubsub.clients import Clients
 
 
 @pytest.fixture(scope="session")

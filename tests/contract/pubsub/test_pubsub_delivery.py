@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from google.api_core import exceptions
-from pubsub_clients import Clients, data_of
+from tests.contract.pubsub.clients import Clients, data_of
 
 PULL = "https://cloud.google.com/pubsub/docs/pull"
 LEASE = "https://cloud.google.com/pubsub/docs/lease-management"

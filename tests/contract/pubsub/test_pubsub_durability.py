@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pubsub_clients import Clients, data_of
+from tests.contract.pubsub.clients import Clients, data_of
 
 PUBLISH = "https://cloud.google.com/pubsub/docs/publish-message-overview"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
-from pubsub_clients import Clients, data_of, eventually
+from tests.contract.pubsub.clients import Clients, data_of, eventually
 
 RETRIES = "https://cloud.google.com/pubsub/docs/retry-requests"
 

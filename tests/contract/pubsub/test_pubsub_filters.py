@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from google.api_core import exceptions
-from pubsub_clients import Clients, data_of
+from tests.contract.pubsub.clients import Clients, data_of
 
 FILTERS = "https://cloud.google.com/pubsub/docs/subscription-message-filter"
 MESSAGES = {

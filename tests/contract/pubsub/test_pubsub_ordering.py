@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pubsub_clients import Clients, data_of
+from tests.contract.pubsub.clients import Clients, data_of
 
 ORDERING = "https://cloud.google.com/pubsub/docs/ordering"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.pubsub_v1.types import FlowControl
-from pubsub_clients import Clients, eventually
+from tests.contract.pubsub.clients import Clients, eventually
 
 STREAMING = "https://cloud.google.com/pubsub/docs/pull#streamingpull_api"
 FLOW_CONTROL = "https://cloud.google.com/pubsub/docs/flow-control"

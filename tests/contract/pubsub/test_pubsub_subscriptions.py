@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.protobuf.field_mask_pb2 import FieldMask
-from pubsub_clients import Clients
+from tests.contract.pubsub.clients import Clients
 
 REFERENCE = "https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#subscription"
 DEAD_LETTER = "https://cloud.google.com/pubsub/docs/dead-letter-topics"

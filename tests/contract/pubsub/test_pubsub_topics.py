@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.api_core import exceptions
 from google.protobuf.field_mask_pb2 import FieldMask
-from pubsub_clients import Clients
+from tests.contract.pubsub.clients import Clients
 
 REFERENCE = "https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#publisher"
 NAMES = "https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names"

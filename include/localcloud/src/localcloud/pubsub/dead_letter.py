@@ -11,7 +11,7 @@ from localcloud.errors import GoogleError
 from localcloud.pubsub import limits
 from localcloud.pubsub.errors import invalid
 from localcloud.pubsub.ledger import Transaction
-from localcloud.pubsub.messages import Message, publish
+from localcloud.pubsub.messages import Message, deliver
 
 Policy = pubsub.DeadLetterPolicy.pb()
 Subscription = pubsub.Subscription.pb()
@@ -53,7 +53,7 @@ def forward(
         }
     )
     try:
-        _, reached = publish(tx, subscription.dead_letter_policy.dead_letter_topic, [letter], now)
+        _, reached = deliver(tx, subscription.dead_letter_policy.dead_letter_topic, [letter], now)
     except GoogleError:
         return None
     return reached

@@ -28,6 +28,13 @@ def publish(
     """
     check_name("topics", topic)
     _check_request(messages)
+    return deliver(tx, topic, messages, now)
+
+
+def deliver(
+    tx: Transaction, topic: str, messages: Sequence[Message], now: float
+) -> tuple[list[str], set[str]]:
+    """Do what `publish` does with messages that need no check."""
     if not tx.execute("SELECT 1 FROM pubsub_topics WHERE name = ?", (topic,)).fetchall():
         raise not_found(topic)
     filters = _filters(tx, topic)
@@ -40,8 +47,7 @@ def publish(
     return ids, reached
 
 
-def check(message: Message) -> None:
-    """Raise INVALID_ARGUMENT for a message beyond the documented limits."""
+def _check(message: Message) -> None:
     if not message.data and not message.attributes:
         raise invalid(
             "One or more messages in the publish request is empty. Each message must contain "
@@ -64,13 +70,21 @@ def check(message: Message) -> None:
             )
 
 
+def load(tx: Transaction, message_id: int) -> Message:
+    """Return a stored message, with its id."""
+    rows = tx.execute("SELECT body FROM pubsub_messages WHERE id = ?", (message_id,)).fetchall()
+    message = Message.FromString(rows[0]["body"])
+    message.message_id = str(message_id)
+    return message
+
+
 def _check_request(messages: Sequence[Message]) -> None:
     if not 1 <= len(messages) <= limits.MAX_MESSAGES_PER_PUBLISH:
         raise invalid(f"A publish request has 1 to {limits.MAX_MESSAGES_PER_PUBLISH} messages.")
     if sum(message.ByteSize() for message in messages) > limits.MAX_PUBLISH_BYTES:
         raise invalid(f"A publish request has at most {limits.MAX_PUBLISH_BYTES} bytes.")
     for message in messages:
-        check(message)
+        _check(message)
 
 
 def _filters(tx: Transaction, topic: str) -> list[tuple[str, Predicate]]:

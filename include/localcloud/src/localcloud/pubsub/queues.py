@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from localcloud.pubsub import deliveries, messages
-from localcloud.pubsub.deliveries import Batch, Effects, Room
+from localcloud.pubsub import leasing, messages, settling
+from localcloud.pubsub.leasing import Batch, Room
 from localcloud.pubsub.ledger import Ledger, Transaction
 from localcloud.pubsub.messages import Message
+from localcloud.pubsub.settling import Effects
 from localcloud.pubsub.signals import Signals
 
 Clock = Callable[[], float]
@@ -43,32 +44,32 @@ class Queues:
 
         A caller that is cancelled meanwhile gives everything back at once: nobody received it.
         """
-        leasing = asyncio.ensure_future(
+        taking = asyncio.ensure_future(
             self.ledger.commit(
-                lambda tx: deliveries.lease(tx, subscription, room, self.clock(), deadline_seconds)
+                lambda tx: leasing.lease(tx, subscription, room, self.clock(), deadline_seconds)
             )
         )
         try:
-            batch = await asyncio.shield(leasing)
+            batch = await asyncio.shield(taking)
         except asyncio.CancelledError:
-            leasing.add_done_callback(lambda done: self._give_up(subscription, done))
+            taking.add_done_callback(lambda done: self._give_up(subscription, done))
             raise
         self._announce(batch.effects)
         return batch
 
     async def acknowledge(self, subscription: str, ack_ids: Iterable[str]) -> None:
         """Settle leases for good."""
-        await self._settle(lambda tx: deliveries.acknowledge(tx, subscription, ack_ids))
+        await self._settle(lambda tx: settling.acknowledge(tx, subscription, ack_ids))
 
     async def modify_deadline(self, subscription: str, changes: Iterable[tuple[str, int]]) -> None:
         """Extend leases, or give messages back where the seconds are 0."""
         await self._settle(
-            lambda tx: deliveries.modify_deadline(tx, subscription, changes, self.clock())
+            lambda tx: settling.modify_deadline(tx, subscription, changes, self.clock())
         )
 
     async def expire(self) -> None:
         """Give back every lease whose time is up."""
-        await self._settle(lambda tx: deliveries.expire_all(tx, self.clock()))
+        await self._settle(lambda tx: settling.expire_all(tx, self.clock()))
 
     async def _settle(self, work: Callable[[Transaction], Effects]) -> None:
         self._announce(await self.ledger.commit(work))
@@ -77,11 +78,11 @@ class Queues:
         if effects.subscriptions:
             self.signals.announce(effects.subscriptions, effects.settled)
 
-    def _give_up(self, subscription: str, leasing: asyncio.Future[Batch]) -> None:
-        if leasing.cancelled() or leasing.exception() is not None or not leasing.result().sizes:
+    def _give_up(self, subscription: str, taking: asyncio.Future[Batch]) -> None:
+        if taking.cancelled() or taking.exception() is not None or not taking.result().sizes:
             return
-        ack_ids = list(leasing.result().sizes)
+        ack_ids = list(taking.result().sizes)
         released = self.ledger.submit(
-            lambda tx: deliveries.release(tx, subscription, ack_ids, self.clock())
+            lambda tx: settling.release(tx, subscription, ack_ids, self.clock())
         )
         released.add_done_callback(lambda _: self.signals.announce([subscription], ack_ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from localcloud.contract.transports import GrpcMethod
 from localcloud.errors import GoogleError
 from localcloud.pubsub.errors import not_served
 
+_LOG = logging.getLogger(__name__)
 _SERVES = "_served_method"
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
@@ -64,8 +66,8 @@ def _adapt(method: GrpcMethod, handler: Callable[..., Any]) -> grpc.RpcMethodHan
     async def call(request: Any, context: grpc.aio.ServicerContext) -> Any:
         try:
             return await handler(request, context)
-        except GoogleError as error:
-            return await _abort(context, error)
+        except Exception as error:
+            return await _abort(context, _as_google_error(method, error))
 
     async def stream(
         requests: AsyncIterator[Any], context: grpc.aio.ServicerContext
@@ -73,8 +75,8 @@ def _adapt(method: GrpcMethod, handler: Callable[..., Any]) -> grpc.RpcMethodHan
         try:
             async for response in handler(requests, context):
                 yield response
-        except GoogleError as error:
-            await _abort(context, error)
+        except Exception as error:
+            await _abort(context, _as_google_error(method, error))
 
     def deserialize(data: bytes) -> Any:
         request = method.deserialize_request(data)
@@ -91,6 +93,14 @@ def _refuse(path: str) -> grpc.RpcMethodHandler:
 
     # A stream handler answers before it reads, so it fits every kind of method.
     return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _as_google_error(method: GrpcMethod, error: Exception) -> GoogleError:
+    if isinstance(error, GoogleError):
+        return error
+    _LOG.error("%s failed", method.method_id, exc_info=error)
+    # Left alone it would be UNKNOWN, which clients repeat until their patience ends.
+    return GoogleError.of(500, f"{method.method_id} failed; the server's log says why.")
 
 
 async def _abort(context: grpc.aio.ServicerContext, error: GoogleError) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -12,7 +14,7 @@ from google.pubsub_v1.services.publisher.transports.grpc import PublisherGrpcTra
 from google.pubsub_v1.services.subscriber.transports.grpc import SubscriberGrpcTransport
 
 from localcloud.contract.transports import methods
-from localcloud.pubsub import deliveries, messages, schema
+from localcloud.pubsub import messages, schema, settling
 from localcloud.pubsub.ledger import Ledger
 from localcloud.pubsub.limits import RETENTION_SWEEP_SECONDS, SWEEP_SECONDS
 from localcloud.pubsub.messages import Message
@@ -22,6 +24,8 @@ from localcloud.pubsub.rpc import RpcRouter, handlers_of
 from localcloud.pubsub.signals import Signals
 from localcloud.pubsub.subscriber import SubscriberService
 from localcloud.state.database import Database
+
+_LOG = logging.getLogger(__name__)
 
 
 class PubSubServer:
@@ -97,14 +101,18 @@ class PubSubServer:
         self._signals.announce(reached)
 
     async def _expire(self) -> None:
-        if self._database.read(deliveries.EXPIRED, (self._clock(),)):
+        if self._database.read(settling.EXPIRED, (self._clock(),)):
             await self._queues.expire()
 
     async def _drop_overdue(self) -> None:
-        await self._ledger.commit(lambda tx: deliveries.drop_overdue(tx, self._clock()))
+        await self._ledger.commit(lambda tx: settling.drop_overdue(tx, self._clock()))
 
 
 async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         await asyncio.sleep(seconds)
-        await work()
+        try:
+            await work()
+        except sqlite3.Error:
+            # A full disk or a lock held for long passes; the next sweep finds the same work.
+            _LOG.exception("Pub/Sub could not sweep its queues; trying again in %s s", seconds)

@@ -13,8 +13,8 @@ from typing import Any
 from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import subscriptions
-from localcloud.pubsub.deliveries import Room
 from localcloud.pubsub.errors import invalid
+from localcloud.pubsub.leasing import Room
 from localcloud.pubsub.limits import (
     MAX_MESSAGES_PER_RESPONSE,
     MAX_RESPONSE_BYTES,

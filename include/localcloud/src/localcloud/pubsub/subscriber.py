@@ -10,8 +10,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import subscriptions
-from localcloud.pubsub.deliveries import Room
 from localcloud.pubsub.errors import invalid
+from localcloud.pubsub.leasing import Room
 from localcloud.pubsub.limits import PULL_WAIT_SECONDS
 from localcloud.pubsub.queues import Queues
 from localcloud.pubsub.rpc import serves

@@ -47,7 +47,8 @@ def create(tx: Transaction, subscription: Subscription) -> Subscription:
     check_name("subscriptions", subscription.name)
     topics.get(tx, subscription.topic)
     _set_defaults(subscription)
-    _check(tx, subscription)
+    _check(subscription)
+    _require_dead_letter_topic(tx, subscription)
     if _find(tx, subscription.name) is not None:
         raise already_exists(subscription.name)
     return _save(tx, subscription)
@@ -67,7 +68,9 @@ def update(tx: Transaction, changes: Subscription, paths: Sequence[str]) -> Subs
     subscription = get(tx, changes.name)
     merge(changes, subscription, paths, _UPDATABLE)
     _set_defaults(subscription)
-    _check(tx, subscription)
+    _check(subscription)
+    if any(path.startswith("dead_letter_policy") for path in paths):
+        _require_dead_letter_topic(tx, subscription)
     return _save(tx, subscription)
 
 
@@ -112,7 +115,7 @@ def _set_defaults(subscription: Subscription) -> None:
         policy.max_delivery_attempts = limits.DEFAULT_DELIVERY_ATTEMPTS
 
 
-def _check(tx: Transaction, subscription: Subscription) -> None:
+def _check(subscription: Subscription) -> None:
     for field, _ in subscription.ListFields():
         if field.name in _NOT_SERVED:
             raise not_served(f"Subscription.{field.name}")
@@ -125,6 +128,9 @@ def _check(tx: Transaction, subscription: Subscription) -> None:
     compile_filter(subscription.filter)
     backoff.check_policy(subscription.retry_policy)
     dead_letter.check_policy(subscription.dead_letter_policy)
+
+
+def _require_dead_letter_topic(tx: Transaction, subscription: Subscription) -> None:
     if subscription.dead_letter_policy.dead_letter_topic:
         topics.get(tx, subscription.dead_letter_policy.dead_letter_topic)
 

@@ -29,7 +29,7 @@ _UPDATABLE = frozenset({"labels", "message_storage_policy", "message_retention_d
 def create(tx: Transaction, topic: Topic) -> Topic:
     """Store a new topic and return it as Google does, with its state."""
     check_name("topics", topic.name)
-    check_served(topic)
+    _check_served(topic)
     if _find(tx, topic.name) is not None:
         raise already_exists(topic.name)
     return _save(tx, topic)
@@ -48,7 +48,7 @@ def update(tx: Transaction, changes: Topic, paths: Sequence[str]) -> Topic:
     """Replace the fields that `paths` name."""
     topic = get(tx, changes.name)
     merge(changes, topic, paths, _UPDATABLE)
-    check_served(topic)
+    _check_served(topic)
     return _save(tx, topic)
 
 
@@ -87,7 +87,7 @@ def delete(tx: Transaction, name: str) -> None:
     tx.execute("UPDATE pubsub_subscriptions SET topic = ? WHERE topic = ?", (DELETED_TOPIC, name))
 
 
-def check_served(topic: Topic) -> None:
+def _check_served(topic: Topic) -> None:
     """Raise UNIMPLEMENTED for a setting that this server would silently ignore."""
     for field, _ in topic.ListFields():
         if field.name in _NOT_SERVED:

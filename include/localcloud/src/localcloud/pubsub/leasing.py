@@ -1,0 +1,130 @@
+"""Leasing: hands the deliverable messages of one subscription to one caller for a while.
+
+Source: https://cloud.google.com/pubsub/docs/lease-management and
+https://cloud.google.com/pubsub/docs/ordering
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.pubsub_v1.types import pubsub
+
+from localcloud.pubsub import messages, settling, subscriptions
+from localcloud.pubsub.ack_ids import format_ack_id
+from localcloud.pubsub.ledger import Transaction
+from localcloud.pubsub.limits import MAX_MESSAGES_PER_RESPONSE, MAX_RESPONSE_BYTES
+from localcloud.pubsub.settling import Effects
+from localcloud.pubsub.subscriptions import Subscription
+
+ReceivedMessage = pubsub.ReceivedMessage.pb()
+
+_UNORDERED = """
+SELECT * FROM pubsub_deliveries
+WHERE subscription = :subscription AND leased = 0 AND available_at <= :now
+ORDER BY available_at, message_id LIMIT :limit
+"""
+# A key waits while one of its messages is leased or an earlier one rests.
+_ORDERED = """
+SELECT * FROM pubsub_deliveries AS own
+WHERE subscription = :subscription AND leased = 0 AND available_at <= :now
+AND (ordering_key = '' OR (
+    NOT EXISTS (SELECT 1 FROM pubsub_deliveries
+        WHERE subscription = :subscription AND ordering_key = own.ordering_key
+        AND ordering_key != '' AND leased = 1)
+    AND NOT EXISTS (SELECT 1 FROM pubsub_deliveries
+        WHERE subscription = :subscription AND ordering_key = own.ordering_key
+        AND ordering_key != '' AND leased = 0 AND message_id < own.message_id
+        AND available_at > :now)))
+ORDER BY message_id LIMIT :limit
+"""
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much one lease may hand out; its last message may go beyond the bytes."""
+
+    messages: int
+    size_bytes: int = MAX_RESPONSE_BYTES
+
+
+@dataclass
+class Batch:
+    """Messages leased together, each with its size in bytes by ack id."""
+
+    messages: list[ReceivedMessage]
+    sizes: dict[str, int]
+    next_at: float | None
+    """When the next resting or leased message may come free, if there is one."""
+    effects: Effects
+
+
+def lease(
+    tx: Transaction,
+    name: str,
+    room: Room,
+    now: float,
+    deadline_seconds: int | None = None,
+) -> Batch:
+    """Hand out deliverable messages as far as there is room.
+
+    Parameters
+    ----------
+    deadline_seconds
+        Length of the lease; the subscription's own when absent.
+    """
+    subscription = subscriptions.get(tx, name)
+    effects = Effects()
+    settling.expire(tx, subscription, now, effects)
+    rows = _deliverable(tx, subscription, room, now)
+    end = now + (deadline_seconds or subscription.ack_deadline_seconds)
+    tx.executemany(
+        "UPDATE pubsub_deliveries SET leased = 1, attempts = attempts + 1,"
+        " lease_number = lease_number + 1, available_at = ? WHERE id = ?",
+        [(end, row["id"]) for row in rows],
+    )
+    received = [_received(tx, subscription, row) for row in rows]
+    sizes = {message.ack_id: row["size_bytes"] for message, row in zip(received, rows, strict=True)}
+    return Batch(received, sizes, None if received else _next_at(tx, name, now), effects)
+
+
+def _deliverable(tx: Transaction, subscription: Subscription, room: Room, now: float) -> list[Any]:
+    rows = tx.execute(
+        _ORDERED if subscription.enable_message_ordering else _UNORDERED,
+        {
+            "subscription": subscription.name,
+            "now": now,
+            "limit": min(room.messages, MAX_MESSAGES_PER_RESPONSE),
+        },
+    ).fetchall()
+    chosen, total_bytes = [], 0
+    for row in rows:
+        if total_bytes >= room.size_bytes:
+            break
+        chosen.append(row)
+        total_bytes += row["size_bytes"]
+    return chosen
+
+
+def _received(tx: Transaction, subscription: Subscription, row: Any) -> ReceivedMessage:
+    """`row` is as it was before the lease."""
+    counted = subscription.HasField("dead_letter_policy")
+    return ReceivedMessage(
+        ack_id=format_ack_id(row["id"], row["lease_number"] + 1),
+        message=messages.load(tx, row["message_id"]),
+        delivery_attempt=row["attempts"] + 1 if counted else 0,
+    )
+
+
+def _next_at(tx: Transaction, name: str, now: float) -> float | None:
+    """The earliest end of a lease or of a rest; one at or before `now` waits for its key."""
+    times = [
+        tx.execute(
+            "SELECT min(available_at) FROM pubsub_deliveries"
+            " WHERE subscription = ? AND leased = ? AND available_at > ?",
+            (name, leased, now),
+        ).fetchone()[0]
+        for leased in (0, 1)
+    ]
+    return min((time for time in times if time is not None), default=None)

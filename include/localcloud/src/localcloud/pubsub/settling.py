@@ -1,0 +1,161 @@
+"""Settling: how leases end - acknowledged, extended, refused, run out.
+
+A lease whose time is up ends the way a refusal does: both count as a failed delivery.
+Source: https://cloud.google.com/pubsub/docs/subscription-properties and
+https://cloud.google.com/pubsub/docs/ordering
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud.pubsub import backoff, dead_letter, messages, subscriptions
+from localcloud.pubsub.ack_ids import format_ack_id, parse_ack_id
+from localcloud.pubsub.ledger import Transaction
+from localcloud.pubsub.subscriptions import Subscription
+
+EXPIRED = (
+    "SELECT DISTINCT subscription FROM pubsub_deliveries WHERE leased = 1 AND available_at <= ?"
+)
+
+
+@dataclass
+class Effects:
+    """What a unit of work means for those who wait."""
+
+    subscriptions: set[str] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
+    """Ack ids that are no longer leased."""
+
+
+def acknowledge(tx: Transaction, name: str, ack_ids: Iterable[str]) -> Effects:
+    """Forget the messages of these leases; stale ack ids are ignored, as on Google."""
+    subscriptions.get(tx, name)
+    effects = Effects({name})
+    for delivery_id, lease_number in map(parse_ack_id, ack_ids):
+        if tx.execute(
+            "DELETE FROM pubsub_deliveries"
+            " WHERE id = ? AND lease_number = ? AND subscription = ? AND leased = 1",
+            (delivery_id, lease_number, name),
+        ).rowcount:
+            effects.settled.add(format_ack_id(delivery_id, lease_number))
+    return effects
+
+
+def modify_deadline(
+    tx: Transaction, name: str, changes: Iterable[tuple[str, int]], now: float
+) -> Effects:
+    """Move the end of each lease to that many seconds from now; 0 gives the message back."""
+    subscription = subscriptions.get(tx, name)
+    effects = Effects()
+    for ack_id, seconds in changes:
+        subscriptions.check_ack_deadline(seconds, lowest=0)
+        row = _leased(tx, name, ack_id)
+        if row is None:
+            continue
+        if seconds:
+            tx.execute(
+                "UPDATE pubsub_deliveries SET available_at = ? WHERE id = ?",
+                (now + seconds, row["id"]),
+            )
+        else:
+            _give_back(tx, subscription, row, now, effects)
+    return effects
+
+
+def release(tx: Transaction, name: str, ack_ids: Iterable[str], now: float) -> Effects:
+    """Take back messages that no client ever received; they do not count as delivered."""
+    effects = Effects({name})
+    for ack_id in ack_ids:
+        row = _leased(tx, name, ack_id)
+        if row is not None:
+            _return_uncounted(tx, row, now, effects)
+    return effects
+
+
+def expire(tx: Transaction, subscription: Subscription, now: float, effects: Effects) -> None:
+    """Give back every lease of a subscription whose time is up."""
+    expired = tx.execute(
+        "SELECT id, lease_number FROM pubsub_deliveries"
+        " WHERE subscription = ? AND leased = 1 AND available_at <= ? ORDER BY message_id",
+        (subscription.name, now),
+    ).fetchall()
+    for delivery_id, lease_number in expired:
+        # Giving back the first of an ordering key gives back those behind it.
+        row = _leased(tx, subscription.name, format_ack_id(delivery_id, lease_number))
+        if row is not None:
+            _give_back(tx, subscription, row, now, effects)
+
+
+def expire_all(tx: Transaction, now: float) -> Effects:
+    """Give back every lease whose time is up, also where nobody pulls."""
+    effects = Effects()
+    for row in tx.execute(EXPIRED, (now,)).fetchall():
+        expire(tx, subscriptions.get(tx, row["subscription"]), now, effects)
+    return effects
+
+
+def drop_overdue(tx: Transaction, now: float) -> None:
+    """Drop what is older than its subscription's retention."""
+    for row in tx.execute("SELECT name FROM pubsub_subscriptions").fetchall():
+        subscription = subscriptions.get(tx, row["name"])
+        tx.execute(
+            "DELETE FROM pubsub_deliveries WHERE subscription = ? AND message_id IN"
+            " (SELECT id FROM pubsub_messages WHERE published_at < ?)",
+            (row["name"], now - subscriptions.retention_seconds(subscription)),
+        )
+
+
+def _give_back(
+    tx: Transaction, subscription: Subscription, row: Any, now: float, effects: Effects
+) -> None:
+    """End a lease without success: forward to the dead-letter topic, or rest and try again."""
+    effects.subscriptions.add(subscription.name)
+    effects.settled.add(format_ack_id(row["id"], row["lease_number"]))
+    reached = None
+    if dead_letter.is_exhausted(subscription, row["attempts"]):
+        message = messages.load(tx, row["message_id"])
+        reached = dead_letter.forward(tx, subscription, message, row["attempts"], now)
+    if reached is not None:
+        tx.execute("DELETE FROM pubsub_deliveries WHERE id = ?", (row["id"],))
+        effects.subscriptions.update(reached)
+    else:
+        rest = backoff.backoff_seconds(subscription, row["attempts"])
+        tx.execute(
+            "UPDATE pubsub_deliveries SET leased = 0, available_at = ? WHERE id = ?",
+            (now + rest, row["id"]),
+        )
+    if subscription.enable_message_ordering and row["ordering_key"]:
+        _give_back_followers(tx, row, now, effects)
+
+
+def _give_back_followers(tx: Transaction, row: Any, now: float, effects: Effects) -> None:
+    """Redelivering a message redelivers those behind it in its key; they did not fail."""
+    followers = tx.execute(
+        "SELECT * FROM pubsub_deliveries WHERE subscription = ? AND ordering_key = ?"
+        " AND ordering_key != '' AND leased = 1 AND message_id > ?",
+        (row["subscription"], row["ordering_key"], row["message_id"]),
+    ).fetchall()
+    for follower in followers:
+        _return_uncounted(tx, follower, now, effects)
+
+
+def _return_uncounted(tx: Transaction, row: Any, now: float, effects: Effects) -> None:
+    tx.execute(
+        "UPDATE pubsub_deliveries SET leased = 0, attempts = attempts - 1, available_at = ?"
+        " WHERE id = ?",
+        (now, row["id"]),
+    )
+    effects.settled.add(format_ack_id(row["id"], row["lease_number"]))
+
+
+def _leased(tx: Transaction, name: str, ack_id: str) -> Any | None:
+    delivery_id, lease_number = parse_ack_id(ack_id)
+    rows = tx.execute(
+        "SELECT * FROM pubsub_deliveries"
+        " WHERE id = ? AND lease_number = ? AND subscription = ? AND leased = 1",
+        (delivery_id, lease_number, name),
+    ).fetchall()
+    return rows[0] if rows else None
