@@ -107,7 +107,9 @@ class Pipeline:
         """Return the summary that the last task wrote."""
         _, key, version = run_id.split("__")
         bucket = self.installation.storage.client.bucket("wetread-state")
-        return dict(json.loads(bucket.blob(f"studies/{key}/{version}/summary.json").download_as_bytes()))
+        return dict(
+            json.loads(bucket.blob(f"studies/{key}/{version}/summary.json").download_as_bytes())
+        )
 
     def _start(self, runs: list[dict[str, Any]]) -> list[str]:
         started = [run["trigger_run_id"] for run in runs]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from samples import FoundFinding, SampleStudy, catalog
 from tests.operators.pipeline import Pipeline
+
+from samples import FoundFinding, SampleStudy, catalog
 
 
 @pytest.mark.parametrize("sample", catalog(), ids=lambda sample: sample.name)

@@ -18,45 +18,47 @@ class FhirClient:
         self._api = api
         self._base = f"{fhir_store}/fhir"
 
-    def find(self, resource_type: str, identifier: str, subject: str) -> dict[str, Any] | None:
-        """Return the one resource that carries ``identifier`` (``system|value``), or nothing.
+    def find(self, resource_type: str, criterion: str, subject: str) -> dict[str, Any] | None:
+        """Return the one resource that carries an identifier, or nothing.
 
         Searches by identifier alone read what was just written; the service indexes all other
         parameters later (Cloud Healthcare API, "FHIR search", consistency).
 
+        Parameters
+        ----------
+        criterion
+            ``system|value``, escaped for a search.
+
         Raises
         ------
         PermanentError
-            ``identifier-ambiguous``: several resources carry it.
+            ``identifier-ambiguous``: several resources carry the identifier.
         """
         call = "healthcare.fhirStores.fhir.search"
         response = self._api.send(
             "GET",
             f"{self._base}/{resource_type}",
-            params={"identifier": identifier, "_count": "2"},
+            params={"identifier": criterion, "_count": "2"},
             headers={"Prefer": "handling=strict", "Accept": _FHIR_JSON},
             call=call,
             subject=subject,
         )
-        matches = [
-            entry["resource"]
-            for entry in json_body(response, call, subject).get("entry", [])
-            if entry.get("search", {}).get("mode", "match") == "match"
-        ]
-        if len(matches) > 1:
+        entries = json_body(response, call, subject).get("entry", [])
+        if len(entries) > 1:
             raise problem(
                 "identifier-ambiguous",
                 f"{resource_type} resources share the identifier of {subject}.",
             )
-        return matches[0] if matches else None
+        return entries[0]["resource"] if entries else None
 
     def execute(self, bundle: dict[str, Any], subject: str) -> dict[str, Any]:
         """Execute a transaction; all of it is stored, or nothing.
 
         Raises
         ------
+        RetriableError
+            ``precondition-failed``: a resource changed after it was read.
         PermanentError
-            ``identifier-ambiguous`` when a conditional entry matched several resources;
             ``request-rejected`` when the store finds the bundle invalid.
         """
         call = "healthcare.fhirStores.fhir.executeBundle"
@@ -67,8 +69,5 @@ class FhirClient:
             data=canonical_json(bundle),
             call=call,
             subject=subject,
-            accept_status=(200, 412),
         )
-        if response.status_code == 412:
-            raise problem("identifier-ambiguous", f"a transaction entry of {subject} is ambiguous.")
         return dict(json_body(response, call, subject))

@@ -33,7 +33,7 @@ class WriteFhirReportOperator(StudyOperator):
         facts = study_facts(self.installation.dicomweb.study_metadata(uid, subject))
         identifier = patient_identifier(findings, facts)
         patient = (
-            fhir.find("Patient", f"{identifier.system}|{identifier.value}", f"patient of {subject}")
+            fhir.find("Patient", identifier.criterion, f"patient of {subject}")
             if identifier
             else None
         )
@@ -44,7 +44,7 @@ class WriteFhirReportOperator(StudyOperator):
             anomaly_threshold=self.installation.settings.anomaly_threshold,
         )
         name = report_identifier(uid, findings.settings_digest)
-        existing = fhir.find("DiagnosticReport", f"{name.system}|{name.value}", subject)
+        existing = fhir.find("DiagnosticReport", name.criterion, f"report of {subject}")
         fhir.execute(guard_transaction(bundle, existing), f"report of {subject}")
         written = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
         result: dict[str, int | str] = {

@@ -77,9 +77,8 @@ class ArchiveSourceOperator(StudyOperator):
         from wetread.core.fhir.identifiers import report_identifier
 
         name = report_identifier(findings.study_instance_uid, findings.settings_digest)
-        report = self.installation.fhir.find(
-            "DiagnosticReport", f"{name.system}|{name.value}", f"report of {self.version}"
-        )
+        subject = f"report of {self.version}"
+        report = self.installation.fhir.find("DiagnosticReport", name.criterion, subject)
         return str(report["status"]) if report else None
 
     def _event(self, findings: StudyFindings) -> str:

@@ -63,8 +63,9 @@ class ImportStudyOperator(StudyOperator):
             if operation.done:
                 return operation
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+        from airflow.sdk.exceptions import TaskDeferred
 
-        self.defer(
+        raise TaskDeferred(
             trigger=TimeDeltaTrigger(self.poll_interval),
             method_name="resume",
             kwargs={"operation": name},
