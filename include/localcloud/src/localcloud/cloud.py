@@ -5,28 +5,31 @@ Handlers run in a pool of worker threads; Pub/Sub runs in the loop itself.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
-import importlib
-import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 
 from localcloud.contract.grpc_faults import FaultInterceptor
 from localcloud.errors import StartError
 from localcloud.faults import Faults
+from localcloud.healthcare.service import HealthcareService
 from localcloud.http.admin import Admin
 from localcloud.http.index import grpc_listing, listing_of
 from localcloud.http.listener import HttpListener, bind
 from localcloud.http.service import HttpService
 from localcloud.http.site import Site
+from localcloud.pubsub.service import PubSubServer
+from localcloud.secretmanager.service import SecretManagerService
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
+from localcloud.storage.service import StorageService
+from localcloud.vision.service import VisionService
 
 _WORKER_THREADS = 16
 _GRPC_GRACE_SECONDS = 0.5
@@ -94,12 +97,12 @@ class Cloud:
         host = settings.public_host or settings.host
         urls = {name: f"http://{host}:{s.getsockname()[1]}" for name, s in sockets.items()}
         pubsub, pubsub_port = await self._start_pubsub()
-        sites = self._services(pubsub)
+        # A worker thread: what an earlier run left unpublished is published here.
+        sites = await asyncio.to_thread(self._services, pubsub, urls["storage"])
         executor = ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="call")
         self._open.callback(executor.shutdown, wait=False, cancel_futures=True)
         listings = [listing_of(service) for services in sites.values() for service in services]
-        if pubsub is not None:
-            listings.append(grpc_listing("pubsub", pubsub.source, pubsub.served()))
+        listings.append(grpc_listing("pubsub", pubsub.source, pubsub.served()))
         for name, services in sites.items():
             admin = Admin(self._faults, listings) if name == "storage" else None
             site = Site(services, self._faults, executor, urls[name], admin)
@@ -114,10 +117,7 @@ class Cloud:
             "secretmanager": urls["secretmanager"],
         }
 
-    async def _start_pubsub(self) -> tuple[Any, int]:
-        PubSubServer = _landed("localcloud.pubsub.service", "PubSubServer")
-        if PubSubServer is None:
-            return None, 0
+    async def _start_pubsub(self) -> tuple[PubSubServer, int]:
         pubsub = PubSubServer(self._database("pubsub"))
         server = grpc.aio.server(
             interceptors=[FaultInterceptor(self._faults)], options=_GRPC_OPTIONS
@@ -137,27 +137,21 @@ class Cloud:
         self._open.push_async_callback(server.stop, _GRPC_GRACE_SECONDS)
         return pubsub, port
 
-    def _services(self, pubsub: Any) -> dict[str, list[HttpService]]:
-        storage_class = _landed("localcloud.storage.service", "StorageService")
-        healthcare_class = _landed("localcloud.healthcare.service", "HealthcareService")
-        vision_class = _landed("localcloud.vision.service", "VisionService")
-        secrets_class = _landed("localcloud.secretmanager.service", "SecretManagerService")
-        storage = healthcare = vision = secrets = None
-        if storage_class:
-            storage = storage_class(self._database("storage"), self._blobs("storage"), pubsub)
-        objects = storage.objects if storage else None
-        if healthcare_class:
-            healthcare = healthcare_class(
-                self._database("healthcare"), self._blobs("healthcare"), pubsub, objects
-            )
-        if vision_class:
-            vision = vision_class(objects)
-        if secrets_class:
-            secrets = secrets_class(self._database("secretmanager"))
+    def _services(self, pubsub: PubSubServer, base_url: str) -> dict[str, list[HttpService]]:
+        storage = StorageService(
+            self._database("storage"),
+            self._blobs("storage"),
+            self._settings.data / "uploads",
+            pubsub,
+            base_url,
+        )
+        healthcare = HealthcareService(
+            self._database("healthcare"), self._blobs("healthcare"), pubsub, storage.objects
+        )
         return {
-            "storage": [service for service in (storage, healthcare) if service],
-            "vision": [service for service in (vision,) if service],
-            "secretmanager": [service for service in (secrets,) if service],
+            "storage": [storage, healthcare],
+            "vision": [VisionService(storage.objects)],
+            "secretmanager": [SecretManagerService(self._database("secretmanager"))],
         }
 
     def _database(self, name: str) -> Database:
@@ -171,7 +165,7 @@ class Cloud:
 
 @contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -180,12 +174,3 @@ def _exclusive(folder: Path) -> Iterator[None]:
                 f"another local cloud uses {folder}; stop it or give another --data"
             ) from error
         yield
-
-
-def _landed(module: str, name: str) -> Any:
-    # Services are wired as they land; this goes once all of them have.
-    if importlib.util.find_spec(module.rpartition(".")[0]) is None:
-        return None
-    if importlib.util.find_spec(module) is None:
-        return None
-    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,73 @@
+"""Messages that are recorded with the change they tell of and published after it.
+
+A message is written in the transaction of its change, so that the death of the process loses
+neither; what was not published is published at the next start. Delivery is at least once, as it
+is on Google.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+
+from localcloud.errors import GoogleError
+from localcloud.notify import Publisher
+from localcloud.state.database import Database
+
+_BATCH = 500
+_SCHEMA = """
+CREATE TABLE outbox (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  topic TEXT NOT NULL,
+  data BLOB NOT NULL,
+  attributes TEXT NOT NULL
+)
+"""
+
+
+class Outbox:
+    """The unpublished messages of one database; publishes in the order they were added."""
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        database.migrate("outbox", [_SCHEMA])
+        self._database = database
+        self._publisher = publisher
+        self._lock = threading.Lock()
+        self._pending = True
+
+    def add(
+        self, tx: sqlite3.Connection, topic: str, data: bytes, attributes: dict[str, str]
+    ) -> None:
+        """Record a message within the transaction of the change it tells of."""
+        tx.execute(
+            "INSERT INTO outbox (topic, data, attributes) VALUES (?, ?, ?)",
+            (topic, data, json.dumps(attributes)),
+        )
+        self._pending = True
+
+    def flush(self) -> None:
+        """Publish what is recorded; call it after the transaction, from any thread.
+
+        A message whose topic is gone is dropped, as Google drops it.
+        """
+        if not self._pending:
+            return
+        with self._lock:
+            # Cleared first: a message added while this runs makes the next flush look again.
+            self._pending = False
+            while rows := self._database.read(
+                "SELECT * FROM outbox ORDER BY sequence LIMIT ?", (_BATCH,)
+            ):
+                for row in rows:
+                    self._publish(row)
+                with self._database.write() as tx:
+                    tx.execute("DELETE FROM outbox WHERE sequence <= ?", (rows[-1]["sequence"],))
+
+    def _publish(self, row: sqlite3.Row) -> None:
+        try:
+            self._publisher.publish(row["topic"], row["data"], json.loads(row["attributes"]))
+        except GoogleError as error:
+            if error.code != 404:
+                self._pending = True
+                raise

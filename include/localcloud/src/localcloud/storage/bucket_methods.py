@@ -1,0 +1,135 @@
+"""Methods on buckets, their policies and their notification configurations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localcloud.errors import GoogleError, invalid_argument
+from localcloud.http.call import Call, Reply
+from localcloud.http.service import serves
+from localcloud.storage.buckets import BucketStore
+from localcloud.storage.notifications import Notifications
+from localcloud.storage.preconditions import Conditions
+from localcloud.storage.records import entity_tag
+
+_MAX_PAGE = 1000
+
+
+class BucketMethods:
+    """``storage.buckets``."""
+
+    def __init__(self, buckets: BucketStore) -> None:
+        self._buckets = buckets
+
+    @serves("storage.buckets.insert")
+    def insert(self, call: Call) -> Reply:
+        bucket = self._buckets.insert(_project(call), call.json())
+        return Reply.json(bucket.resource(call.base_url))
+
+    @serves("storage.buckets.get")
+    def get(self, call: Call) -> Reply:
+        bucket = self._buckets.get(call.params["bucket"])
+        Conditions.of_query(call.query).check(None, bucket.metageneration, reading=True)
+        return Reply.json(bucket.resource(call.base_url))
+
+    @serves("storage.buckets.list")
+    def list(self, call: Call) -> Reply:
+        limit = min(call.query.integer("maxResults") or _MAX_PAGE, _MAX_PAGE)
+        after = call.query.get("pageToken") or ""
+        prefix = call.query.get("prefix") or ""
+        found = self._buckets.list(_project(call), prefix, after, limit + 1)
+        answer: dict[str, Any] = {
+            "kind": "storage#buckets",
+            "items": [bucket.resource(call.base_url) for bucket in found[:limit]],
+        }
+        if len(found) > limit:
+            answer["nextPageToken"] = found[limit - 1].name
+        return Reply.json(answer)
+
+    @serves("storage.buckets.patch")
+    def patch(self, call: Call) -> Reply:
+        conditions = Conditions.of_query(call.query)
+        bucket = self._buckets.patch(call.params["bucket"], call.json(), conditions)
+        return Reply.json(bucket.resource(call.base_url))
+
+    @serves("storage.buckets.update")
+    def update(self, call: Call) -> Reply:
+        conditions = Conditions.of_query(call.query)
+        bucket = self._buckets.update(call.params["bucket"], call.json(), conditions)
+        return Reply.json(bucket.resource(call.base_url))
+
+    @serves("storage.buckets.delete")
+    def delete(self, call: Call) -> Reply:
+        self._buckets.delete(call.params["bucket"], Conditions.of_query(call.query))
+        return Reply(204)
+
+
+class PolicyMethods:
+    """IAM of buckets: stored and returned, never enforced."""
+
+    def __init__(self, buckets: BucketStore) -> None:
+        self._buckets = buckets
+
+    @serves("storage.buckets.getIamPolicy")
+    def get_policy(self, call: Call) -> Reply:
+        return Reply.json(_shown(self._policy(call.params["bucket"])))
+
+    @serves("storage.buckets.setIamPolicy")
+    def set_policy(self, call: Call) -> Reply:
+        bucket, policy = call.params["bucket"], call.json()
+        current = self._policy(bucket)
+        if policy.get("etag") not in (None, current["etag"]):
+            raise GoogleError.of(412, "The policy changed since it was read; read it again.")
+        serial = current["serial"] + 1
+        policy = {"version": 1, "bindings": [], **policy, "etag": entity_tag(serial)}
+        self._buckets.set_policy(bucket, {**policy, "serial": serial})
+        return Reply.json(_shown(self._policy(bucket)))
+
+    @serves("storage.buckets.testIamPermissions")
+    def test_permissions(self, call: Call) -> Reply:
+        self._buckets.get(call.params["bucket"])
+        answer: dict[str, Any] = {"kind": "storage#testIamPermissionsResponse"}
+        # Anonymous callers may do everything here.
+        return Reply.json({**answer, "permissions": call.query.all("permissions")})
+
+    def _policy(self, bucket: str) -> dict[str, Any]:
+        default = {"version": 1, "bindings": [], "etag": entity_tag(0), "serial": 0}
+        stored = self._buckets.policy(bucket) or default
+        return {"kind": "storage#policy", "resourceId": f"projects/_/buckets/{bucket}", **stored}
+
+
+class NotificationMethods:
+    """``storage.notifications``."""
+
+    def __init__(self, notifications: Notifications) -> None:
+        self._notifications = notifications
+
+    @serves("storage.notifications.insert")
+    def insert(self, call: Call) -> Reply:
+        return Reply.json(self._notifications.insert(call.params["bucket"], call.json()))
+
+    @serves("storage.notifications.get")
+    def get(self, call: Call) -> Reply:
+        params = call.params
+        return Reply.json(self._notifications.get(params["bucket"], params["notification"]))
+
+    @serves("storage.notifications.list")
+    def list(self, call: Call) -> Reply:
+        items = self._notifications.list(call.params["bucket"])
+        return Reply.json({"kind": "storage#notifications", "items": items})
+
+    @serves("storage.notifications.delete")
+    def delete(self, call: Call) -> Reply:
+        self._notifications.delete(call.params["bucket"], call.params["notification"])
+        return Reply(204)
+
+
+def _project(call: Call) -> str:
+    project = call.query.get("project")
+    if not project:
+        raise invalid_argument("Required parameter: project.")
+    return project
+
+
+def _shown(policy: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in policy.items() if key != "serial"}

@@ -1,0 +1,245 @@
+"""Buckets: their rules and their rows.
+
+Source: https://cloud.google.com/storage/docs/json_api/v1/buckets
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.errors import GoogleError, already_exists, invalid_argument, not_found
+from localcloud.state.database import Database
+from localcloud.storage.preconditions import Conditions
+from localcloud.storage.records import entity_tag, merge, timestamp
+
+_NAME = re.compile(r"(?!goog)[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){1,220}[a-z0-9]")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_MAX_LABEL = 63
+_FIXED_AT_CREATION = frozenset({"location", "customPlacementConfig", "hierarchicalNamespace"})
+_WRITABLE = _FIXED_AT_CREATION | {
+    "autoclass",
+    "billing",
+    "cors",
+    "defaultEventBasedHold",
+    "encryption",
+    "iamConfiguration",
+    "labels",
+    "lifecycle",
+    "logging",
+    "retentionPolicy",
+    "rpo",
+    "softDeletePolicy",
+    "storageClass",
+    "versioning",
+    "website",
+}
+_MULTI_REGIONS = frozenset({"US", "EU", "ASIA"})
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket as stored."""
+
+    name: str
+    metageneration: int
+    fields: Mapping[str, Any]
+
+    @property
+    def versioned(self) -> bool:
+        """Whether an object that is replaced or deleted stays as a noncurrent version."""
+        return bool(self.fields.get("versioning", {}).get("enabled"))
+
+    @property
+    def retention_seconds(self) -> int:
+        """How long after its creation an object may be neither replaced nor deleted."""
+        return int(self.fields.get("retentionPolicy", {}).get("retentionPeriod", 0))
+
+    def resource(self, base_url: str) -> dict[str, Any]:
+        """Return the bucket as the JSON API shows it."""
+        return {
+            "kind": "storage#bucket",
+            "id": self.name,
+            "selfLink": f"{base_url}/storage/v1/b/{self.name}",
+            "name": self.name,
+            "metageneration": str(self.metageneration),
+            "etag": entity_tag(self.metageneration),
+            **self.fields,
+        }
+
+
+class BucketStore:
+    """The buckets of all projects; names are global, as on Google."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> Bucket:
+        """Return a bucket.
+
+        Raises
+        ------
+        GoogleError
+            404 when it does not exist.
+        """
+        rows = self._database.read("SELECT * FROM buckets WHERE name = ?", (name,))
+        return _required(rows, name)
+
+    def list(self, project: str, prefix: str, after: str, limit: int) -> list[Bucket]:
+        """Return a project's buckets by name, beginning after a name."""
+        rows = self._database.read(
+            "SELECT * FROM buckets WHERE project = ? AND name > ? AND substr(name, 1, ?) = ?"
+            " ORDER BY name LIMIT ?",
+            (project, after, len(prefix), prefix, limit),
+        )
+        return [_of_row(row) for row in rows]
+
+    def insert(self, project: str, request: Mapping[str, Any]) -> Bucket:
+        """Create a bucket.
+
+        Raises
+        ------
+        GoogleError
+            400 for a name that is not allowed, 409 when it is taken.
+        """
+        name = _checked_name(request.get("name"))
+        fields = _created_fields(project, request)
+        with self._database.write() as tx:
+            try:
+                tx.execute(
+                    "INSERT INTO buckets (name, project, metageneration, resource)"
+                    " VALUES (?, ?, 1, ?)",
+                    (name, project, json.dumps(fields)),
+                )
+            except sqlite3.IntegrityError:
+                raise already_exists(
+                    "Your previous request to create the named bucket succeeded and you already "
+                    f"own it: {name}."
+                ) from None
+        return Bucket(name, 1, fields)
+
+    def patch(self, name: str, request: Mapping[str, Any], conditions: Conditions) -> Bucket:
+        """Merge the fields given into a bucket; null removes one."""
+        return self._change(name, conditions, lambda old: merge(old, _changeable(request)))
+
+    def update(self, name: str, request: Mapping[str, Any], conditions: Conditions) -> Bucket:
+        """Replace all fields that can be changed."""
+
+        def replaced(old: Mapping[str, Any]) -> dict[str, Any]:
+            kept = {k: v for k, v in old.items() if k not in _WRITABLE - _FIXED_AT_CREATION}
+            settings = {"storageClass": "STANDARD", "iamConfiguration": old["iamConfiguration"]}
+            return merge({**kept, **settings}, _changeable(request))
+
+        return self._change(name, conditions, replaced)
+
+    def delete(self, name: str, conditions: Conditions) -> None:
+        """Remove an empty bucket.
+
+        Raises
+        ------
+        GoogleError
+            409 while it holds an object, a noncurrent version included.
+        """
+        with self._database.write() as tx:
+            bucket = read_bucket(tx, name)
+            conditions.check(None, bucket.metageneration)
+            if tx.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
+                raise GoogleError.of(
+                    409,
+                    f"The bucket you tried to delete is not empty: {name}. "
+                    "Delete its objects first, noncurrent versions included.",
+                )
+            tx.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
+            tx.execute("DELETE FROM buckets WHERE name = ?", (name,))
+
+    def policy(self, name: str) -> dict[str, Any] | None:
+        """Return the stored IAM policy of an existing bucket."""
+        self.get(name)
+        rows = self._database.read("SELECT policy FROM buckets WHERE name = ?", (name,))
+        return json.loads(rows[0]["policy"]) if rows and rows[0]["policy"] else None
+
+    def set_policy(self, name: str, policy: Mapping[str, Any]) -> None:
+        """Store the IAM policy of a bucket."""
+        with self._database.write() as tx:
+            tx.execute("UPDATE buckets SET policy = ? WHERE name = ?", (json.dumps(policy), name))
+
+    def _change(self, name: str, conditions: Conditions, change: Any) -> Bucket:
+        with self._database.write() as tx:
+            old = read_bucket(tx, name)
+            conditions.check(None, old.metageneration)
+            fields = {**change(old.fields), "updated": timestamp()}
+            _set_effective_time(fields)
+            tx.execute(
+                "UPDATE buckets SET resource = ?, metageneration = ? WHERE name = ?",
+                (json.dumps(fields), old.metageneration + 1, name),
+            )
+        return Bucket(name, old.metageneration + 1, fields)
+
+
+def read_bucket(tx: sqlite3.Connection, name: str) -> Bucket:
+    """Return a bucket within a transaction, or raise 404."""
+    return _required(tx.execute("SELECT * FROM buckets WHERE name = ?", (name,)).fetchall(), name)
+
+
+def _required(rows: list[sqlite3.Row], name: str) -> Bucket:
+    if not rows:
+        raise not_found(f"The specified bucket does not exist: {name}.")
+    return _of_row(rows[0])
+
+
+def _of_row(row: sqlite3.Row) -> Bucket:
+    return Bucket(row["name"], row["metageneration"], json.loads(row["resource"]))
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise GoogleError.of(400, "Required bucket name is missing.", "required")
+    parts_fit = all(len(part) <= _MAX_LABEL for part in name.split("."))
+    dotted = "." in name
+    if (
+        not _NAME.fullmatch(name)
+        or not parts_fit
+        or (not dotted and len(name) > _MAX_LABEL)
+        or _ADDRESS.fullmatch(name)
+    ):
+        raise invalid_argument(
+            f"Invalid bucket name: {name!r}. Use 3 to 63 lower-case letters, digits, '-', '_'."
+        )
+    return name
+
+
+def _created_fields(project: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    now = timestamp()
+    given = {k: v for k, v in request.items() if k in _WRITABLE and v is not None}
+    location = str(given.get("location", "US")).upper()
+    fields = {
+        # A number that is the same for a project on every machine.
+        "projectNumber": str(zlib.crc32(project.encode())),
+        "storageClass": "STANDARD",
+        "iamConfiguration": {
+            "uniformBucketLevelAccess": {"enabled": False},
+            "publicAccessPrevention": "inherited",
+        },
+        **given,
+        "location": location,
+        "locationType": "multi-region" if location in _MULTI_REGIONS else "region",
+        "timeCreated": now,
+        "updated": now,
+    }
+    _set_effective_time(fields)
+    return fields
+
+
+def _changeable(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in request.items() if k in _WRITABLE - _FIXED_AT_CREATION}
+
+
+def _set_effective_time(fields: dict[str, Any]) -> None:
+    retention = fields.get("retentionPolicy")
+    if retention and "effectiveTime" not in retention:
+        fields["retentionPolicy"] = {**retention, "effectiveTime": timestamp()}

@@ -1,0 +1,125 @@
+"""``storage.objects.insert`` in its three forms: media, multipart, resumable.
+
+Source: https://cloud.google.com/storage/docs/uploads-downloads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from localcloud.contract.discovery import Contract
+from localcloud.errors import GoogleError, invalid_argument
+from localcloud.http.call import Call, Reply
+from localcloud.http.service import serves
+from localcloud.state.blobs import Blob, Blobs
+from localcloud.storage import checksums
+from localcloud.storage.multipart import split_related
+from localcloud.storage.objects import ObjectStore
+from localcloud.storage.preconditions import Conditions
+from localcloud.storage.records import check_object_name
+from localcloud.storage.uploads import Session, Span, Uploads
+
+_INSERT = "storage.objects.insert"
+_RESUME_INCOMPLETE = 308
+_CANCELLED = 499
+
+
+class UploadMethods:
+    """The forms of ``storage.objects.insert``, told apart by ``uploadType`` and ``upload_id``."""
+
+    def __init__(
+        self, contract: Contract, objects: ObjectStore, blobs: Blobs, uploads: Uploads
+    ) -> None:
+        self._contract = contract
+        self._objects = objects
+        self._blobs = blobs
+        self._uploads = uploads
+
+    @serves(_INSERT)
+    def insert(self, call: Call) -> Reply:
+        if upload_id := call.query.get("upload_id"):
+            with self._uploads.session(upload_id) as session:
+                return (
+                    self._cancel(session) if call.method == "DELETE" else self._go_on(call, session)
+                )
+        upload_type = call.query.get("uploadType")
+        if call.media != "upload" or upload_type not in ("media", "multipart", "resumable"):
+            raise invalid_argument(
+                "Give uploadType=media, multipart or resumable on /upload/storage/v1/b/BUCKET/o."
+            )
+        if upload_type == "media":
+            resource = {"contentType": call.headers.get("content-type")}
+            return self._store(call, resource, call.body)
+        if upload_type == "multipart":
+            content_type = call.headers.get("content-type", "")
+            resource, data_type, data = split_related(content_type, call.body)
+            self._contract.check_body(_INSERT, resource)
+            return self._store(call, {"contentType": data_type, **resource}, data)
+        return self._begin(call)
+
+    def _store(self, call: Call, resource: Mapping[str, Any], data: bytes) -> Reply:
+        bucket, name = call.params["bucket"], _name(call, resource)
+        conditions = Conditions.of_query(call.query)
+        # A request that must fail should not first write its data.
+        self._objects.check_target(bucket, name, conditions)
+        blob = self._blobs.put(data)
+        checksums.check(blob, resource, call.headers)
+        fields = _with_encoding(call, resource)
+        version = self._objects.insert(bucket, name, blob, fields, conditions)
+        return Reply.json(version.resource(call.base_url))
+
+    def _begin(self, call: Call) -> Reply:
+        resource = call.json()
+        self._contract.check_body(_INSERT, resource)
+        bucket, name = call.params["bucket"], _name(call, resource)
+        conditions = Conditions.of_query(call.query)
+        self._objects.check_target(bucket, name, conditions)
+        content_type = call.headers.get("x-upload-content-type")
+        fields = _with_encoding(call, {"contentType": content_type, **resource})
+        upload_id = self._uploads.begin(bucket, name, conditions, fields)
+        location = (
+            f"{call.base_url}/upload/storage/v1/b/{bucket}/o"
+            f"?uploadType=resumable&upload_id={upload_id}"
+        )
+        return Reply(200, headers={"location": location, "x-guploader-uploadid": upload_id})
+
+    def _go_on(self, call: Call, session: Session) -> Reply:
+        if session.outcome is not None:
+            return Reply.json(session.outcome)
+        span = Span.of_header(call.headers.get("content-range"), len(call.body))
+        held = self._uploads.append(session, span, call.body)
+        if held != span.total:
+            # Without a Range header nothing was kept; the client starts again at zero.
+            headers = {"range": f"bytes=0-{held - 1}"} if held else {}
+            return Reply(_RESUME_INCOMPLETE, headers=headers)
+        blob = self._complete(call, session)
+        version = self._objects.insert(
+            session.bucket, session.name, blob, session.resource, session.conditions
+        )
+        outcome = version.resource(call.base_url)
+        self._uploads.finish(session, outcome)
+        return Reply.json(outcome)
+
+    def _complete(self, call: Call, session: Session) -> Blob:
+        blob = self._blobs.put_stream(self._uploads.chunks(session))
+        try:
+            checksums.check(blob, session.resource, call.headers)
+        except GoogleError:
+            # Damaged bytes cannot be mended by sending more.
+            self._uploads.cancel(session)
+            raise
+        return blob
+
+    def _cancel(self, session: Session) -> Reply:
+        self._uploads.cancel(session)
+        return Reply(_CANCELLED)
+
+
+def _name(call: Call, resource: Mapping[str, Any]) -> str:
+    return check_object_name(resource.get("name") or call.query.get("name"))
+
+
+def _with_encoding(call: Call, resource: Mapping[str, Any]) -> dict[str, Any]:
+    encoding = call.query.get("contentEncoding")
+    return {**resource, "contentEncoding": encoding} if encoding else dict(resource)
