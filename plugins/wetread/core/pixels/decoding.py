@@ -41,8 +41,8 @@ def decode_frame(dataset: Dataset, frame_number: int, *, limit_bytes: int) -> np
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         raise PixelError("no-pixel-data", "The instance has no pixel data.")
     _check_frame(dataset, frame_number, limit_bytes)
-    _check_codestream(dataset, frame_number, limit_bytes)
     decoder = _decoder(dataset.file_meta.TransferSyntaxUID, int(dataset.get("BitsStored", 0)))
+    _check_codestream(dataset, frame_number, limit_bytes)
     pixels, _ = decoder.as_array(dataset, index=frame_number - 1, raw=False)
     return pixels
 
