@@ -36,9 +36,7 @@ class StudyKeySecret:
             suppress(*missing),
             translated("secretmanager.versions.access", _SUBJECT, expected=missing),
         ):
-            versions = self._client.list_secret_versions(
-                request={"parent": self._name, "filter": "state:ENABLED"}, **options
-            )
+            versions = self._client.list_secret_versions(parent=self._name, **options)
             payloads = {
                 int(version.name.rpartition("/")[2]): self._client.access_secret_version(
                     name=version.name, **options
