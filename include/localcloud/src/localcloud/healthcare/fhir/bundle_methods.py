@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from localcloud.contract.discovery import Route
+from localcloud.healthcare.fhir.binary import BinaryMethods
 from localcloud.healthcare.fhir.bundles import (
     error_entry,
     response_entry,
@@ -165,4 +166,10 @@ def _strict(call: Call, settings: StoreSettings) -> bool:
 
 def fhir_handlers(stores: FhirStores) -> list[object]:
     """Return the handler objects of all FHIR methods."""
-    return [ReadMethods(stores), WriteMethods(stores), SearchMethods(stores), BundleMethods(stores)]
+    return [
+        ReadMethods(stores),
+        WriteMethods(stores),
+        BinaryMethods(stores),
+        SearchMethods(stores),
+        BundleMethods(stores),
+    ]

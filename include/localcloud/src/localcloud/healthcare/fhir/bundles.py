@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ def run_transaction(work: Work, entries: Sequence[Entry]) -> dict[int, Written]:
         (entry for entry in entries if entry.verb != "DELETE"), key=lambda item: _ORDER[item.verb]
     )
     for entry in deletes:
-        results[entry.index] = _located(work, entry, lambda item: run_entry(work, item))
+        results[entry.index] = _located(work, entry, partial(run_entry, work))
     targets = _targets(work, others)
     names = {
         entry.full_url: f"{entry.type}/{targets[entry.index].id}"
@@ -60,10 +61,8 @@ def run_transaction(work: Work, entries: Sequence[Entry]) -> dict[int, Written]:
     for entry in others:
         if entry.verb in {"POST", "PUT"}:
             rewrite(entry.payload, names, work.settings.references_in_extensions)
-        target = targets.get(entry.index)
-        results[entry.index] = _located(
-            work, entry, lambda item, target=target: _write(work, item, target)
-        )
+        write = partial(_write, work, target=targets.get(entry.index))
+        results[entry.index] = _located(work, entry, write)
     return results
 
 
@@ -136,7 +135,7 @@ def _targets(work: Work, entries: Sequence[Entry]) -> dict[int, _Target]:
     for entry in entries:
         if entry.verb == "GET":
             continue
-        target = _located(work, entry, lambda item: _target(work, item))
+        target = _located(work, entry, partial(_target, work))
         claims = {(entry.type, target.id), (entry.type, target.criterion or target.id)}
         if claims & taken:
             raise unparseable("another entry of the transaction writes the same resource").at(
@@ -156,7 +155,7 @@ def _target(work: Work, entry: Entry) -> _Target:
     return _Target(found or proposed or new_id(), found is not None, criterion)
 
 
-def _write(work: Work, entry: Entry, target: _Target | None) -> Written:
+def _write(work: Work, entry: Entry, *, target: _Target | None) -> Written:
     # The criterion is not asked again: an earlier entry may have created what it would now match.
     if target is not None and entry.verb == "POST":
         found = target.id if target.found else None

@@ -76,15 +76,7 @@ class ReadMethods:
     def vread(self, call: Call) -> Reply:
         path = FhirPath.parse(call.params["name"])
         settings = self._stores.settings(path.store, call.base_url)
-        records = self._stores.records(settings)
-        record = records.get(path.type, path.id)
-        version = records.version(record.key, path.version) if record else None
-        name = f"{path.type}/{path.id}/_history/{path.version}"
-        if version is None:
-            raise not_found(name)
-        if version.resource is None:
-            raise deleted(name)
-        return resource_reply(version.resource, 200, settings.base)
+        return resource_reply(stored_version(self._stores, settings, path), 200, settings.base)
 
 
 class WriteMethods:
@@ -153,6 +145,7 @@ class WriteMethods:
     def delete(self, call: Call) -> Reply:
         path = FhirPath.parse(call.params["name"])
         settings = self._stores.settings(path.store, call.base_url)
+        known_type(self._stores, path.type)
         conditions = Conditions.of_headers(call.headers)
         return self._write(
             settings, lambda work: interactions.delete(work, path.type, path.id, conditions)
@@ -234,6 +227,25 @@ def current(stores: FhirStores, settings: StoreSettings, path: FhirPath) -> Reco
         name = f"{path.type}/{path.id}"
         raise deleted(name) if record else not_found(name)
     return record
+
+
+def stored_version(stores: FhirStores, settings: StoreSettings, path: FhirPath) -> Json:
+    """Return the version of a resource that a path names.
+
+    Raises
+    ------
+    FhirError
+        404 when there is no such version, 410 when it is a deletion.
+    """
+    records = stores.records(settings)
+    record = records.get(path.type, path.id)
+    version = records.version(record.key, path.version) if record else None
+    name = f"{path.type}/{path.id}/_history/{path.version}"
+    if version is None:
+        raise not_found(name)
+    if version.resource is None:
+        raise deleted(name)
+    return version.resource
 
 
 def _check_type(resource: Json, expected: str) -> None:

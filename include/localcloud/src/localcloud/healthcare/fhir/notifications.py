@@ -60,6 +60,7 @@ class Outbox:
         self._database = database
         self._publisher = publisher
         self._sending = threading.Lock()
+        self._failing: set[str] = set()
 
     def flush(self) -> None:
         """Publish all that waits. A topic that is gone loses its messages, as on Google."""
@@ -68,11 +69,17 @@ class Outbox:
                 "SELECT key, topic, data, attributes FROM fhir_outbox ORDER BY key"
             )
             for row in rows:
-                try:
-                    attributes = json.loads(row["attributes"])
-                    self._publisher.publish(row["topic"], row["data"], attributes)
-                except GoogleError as error:
-                    _log.warning("FHIR notification to %s: %s", row["topic"], error.status)
+                self._publish(row["topic"], row["data"], json.loads(row["attributes"]))
             if rows:
                 with self._database.write() as tx:
                     tx.execute("DELETE FROM fhir_outbox WHERE key <= ?", (rows[-1]["key"],))
+
+    def _publish(self, topic: str, data: bytes, attributes: dict[str, str]) -> None:
+        try:
+            self._publisher.publish(topic, data, attributes)
+            self._failing.discard(topic)
+        except GoogleError as error:
+            # One line until it works again: a store may make thousands of changes an hour.
+            if topic not in self._failing:
+                _log.warning("FHIR changes are not announced on %s: %s", topic, error.message)
+            self._failing.add(topic)

@@ -44,9 +44,9 @@ def defect(value: object, primitive: str) -> str:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return "" if number else "want a number"
     if (lowest := _LOWEST_INTEGER.get(primitive)) is not None:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        inside = whole and lowest <= value <= _LARGEST_INTEGER
-        return "" if inside else f"want an {primitive} of 32 bits"
+        if isinstance(value, int) and not isinstance(value, bool):
+            return "" if lowest <= value <= _LARGEST_INTEGER else "out of range"
+        return "want a whole number"
     if not isinstance(value, str):
         return "want a string"
     pattern = _PATTERNS.get(primitive)

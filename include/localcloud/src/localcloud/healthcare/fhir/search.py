@@ -158,15 +158,16 @@ def _link(url: str, pairs: list[tuple[str, str]]) -> str:
 
 
 def _trim(resource: Json, search: SearchQuery, definitions: Definitions) -> Json:
+    kept: frozenset[str]
     if search.summary == "data":
-        kept = set(resource) - {"text"}
+        kept = frozenset(resource) - {"text"}
     elif search.summary == "text" or search.elements:
         required = {
             name
             for name, element in definitions.elements[resource["resourceType"]].items()
             if element.required
         }
-        kept = _ALWAYS_KEPT | required | set(search.elements or ("text",))
+        kept = _ALWAYS_KEPT | required | frozenset(search.elements or ("text",))
     else:
         return resource
     trimmed = {name: value for name, value in resource.items() if name.lstrip("_") in kept}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,7 +28,8 @@ _MODIFIERS = {
     "uri": {"missing", "above", "below"},
 }
 _UNSUPPORTED_RESULTS = {"_contained", "_containedType", "_query", "_filter", "_list", "_total"}
-_TRANSPORT = re.compile(r"(\$?alt|\$?prettyPrint|key|quotaUser|fields|access_token|\$\.xgafv)")
+# Stands for all types where only the parameters they have in common are read.
+_ANY_TYPE = "Basic"
 _SORTABLE = {"number", "date", "string", "token", "quantity"}
 _SUMMARIES = {"text", "data", "false"}
 
@@ -117,7 +117,7 @@ class _Reader:
 
     def read(self, resource_type: str | None, pairs: list[tuple[str, str]]) -> SearchQuery:
         types = self._types(resource_type, pairs)
-        base = types[0] if types else "Basic"
+        base = resource_type or _ANY_TYPE
         criteria: list[Criterion] = []
         results: dict[str, list[tuple[str, str]]] = {}
         for name, value in pairs:
@@ -126,7 +126,9 @@ class _Reader:
                 results.setdefault(stem, []).append((modifier, value))
             elif stem in _UNSUPPORTED_RESULTS:
                 self._unknown(f"search parameter {stem} is not supported")
-            elif value and not _TRANSPORT.fullmatch(name):
+            elif resource_type is None and not stem.startswith("_"):
+                self._unknown(f"search parameter {stem} is not common to all resource types")
+            elif value:
                 criterion = self._criterion(base, name, value)
                 criteria += [criterion] if criterion else []
         return SearchQuery(

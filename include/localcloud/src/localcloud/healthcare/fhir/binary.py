@@ -1,0 +1,83 @@
+"""Binary resources: raw bytes in, raw bytes out, or a FHIR resource when the client asks for one.
+
+Source: fhir.Binary-create, -read, -update and -vread of healthcare.v1 and
+https://hl7.org/fhir/R4/binary.html#rest
+"""
+
+from __future__ import annotations
+
+import base64
+
+from localcloud.healthcare.fhir import interactions
+from localcloud.healthcare.fhir.definitions import Json
+from localcloud.healthcare.fhir.interactions import Conditions
+from localcloud.healthcare.fhir.methods import FHIR, current, stored_version
+from localcloud.healthcare.fhir.settings import StoreSettings
+from localcloud.healthcare.fhir.stores import FhirStores
+from localcloud.healthcare.fhir.validation import check_resource
+from localcloud.healthcare.fhir.wire import (
+    FHIR_JSON,
+    FhirPath,
+    answers_outcomes,
+    body_of,
+    resource_reply,
+    version_headers,
+)
+from localcloud.http.call import Call, Reply
+from localcloud.http.service import serves
+
+
+class BinaryMethods:
+    """Binary-create, Binary-read, Binary-update and Binary-vread."""
+
+    def __init__(self, stores: FhirStores) -> None:
+        self._stores = stores
+
+    @serves(f"{FHIR}.Binary-create", open_query=True)
+    @answers_outcomes
+    def create(self, call: Call) -> Reply:
+        settings = self._stores.settings(call.params["parent"], call.base_url)
+        resource = self._resource(call, settings)
+        written = self._stores.write(settings, lambda work: interactions.create(work, resource))
+        return resource_reply(written.resource or {}, written.status, settings.base)
+
+    @serves(f"{FHIR}.Binary-update", open_query=True)
+    @answers_outcomes
+    def update(self, call: Call) -> Reply:
+        path = FhirPath.parse(call.params["name"])
+        settings = self._stores.settings(path.store, call.base_url)
+        resource = {"id": path.id, **self._resource(call, settings)}
+        conditions = Conditions.of_headers(call.headers)
+        written = self._stores.write(
+            settings, lambda work: interactions.update(work, resource, path.id, conditions)
+        )
+        return resource_reply(written.resource or {}, written.status, settings.base)
+
+    @serves(f"{FHIR}.Binary-read", open_query=True)
+    @answers_outcomes
+    def read(self, call: Call) -> Reply:
+        path = FhirPath.parse(call.params["name"])
+        settings = self._stores.settings(path.store, call.base_url)
+        return _reply(call, current(self._stores, settings, path).resource, settings)
+
+    @serves(f"{FHIR}.Binary-vread", open_query=True)
+    @answers_outcomes
+    def vread(self, call: Call) -> Reply:
+        path = FhirPath.parse(call.params["name"])
+        settings = self._stores.settings(path.store, call.base_url)
+        return _reply(call, stored_version(self._stores, settings, path), settings)
+
+    def _resource(self, call: Call, settings: StoreSettings) -> Json:
+        content_type = call.headers.get("content-type", "application/octet-stream")
+        if not content_type.startswith(FHIR_JSON):
+            data = base64.b64encode(call.body).decode()
+            return {"resourceType": "Binary", "contentType": content_type, "data": data}
+        definitions = self._stores.definitions
+        return check_resource(body_of(call), definitions, settings.checks, settings.base)
+
+
+def _reply(call: Call, resource: Json, settings: StoreSettings) -> Reply:
+    if FHIR_JSON in call.headers.get("accept", ""):
+        return resource_reply(resource, 200, settings.base)
+    data = base64.b64decode(resource.get("data", ""))
+    return Reply(200, data, resource["contentType"], version_headers(resource))
