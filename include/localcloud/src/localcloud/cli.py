@@ -8,13 +8,18 @@ import json
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
 from localcloud.cloud import Cloud, Settings
-from localcloud.errors import StartError
+
+# Google's clients announce the end of Python versions at import; it is not this server's news.
+warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
+
+from localcloud.errors import StartError  # noqa: E402
 
 _PORTS = {"storage": 8600, "pubsub": 8601, "vision": 8606, "secretmanager": 8607}
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from localcloud.contract.schema import check_value
 from localcloud.errors import invalid_argument
@@ -58,6 +58,7 @@ class Contract:
         self.api = api
         self.version = version
         self.revision: str = document["revision"]
+        self.batch_path: str = document["batchPath"]
         self.methods: dict[str, dict[str, Any]] = {m["id"]: m for m in _methods(document)}
         self._schemas: dict[str, Any] = document.get("schemas", {})
         self._common_query = frozenset(document.get("parameters", {})) | _EXTRA_QUERY
@@ -72,11 +73,16 @@ class Contract:
         """Resolve a verb and a still percent-encoded path, or return None.
 
         An encoded slash (``%2F``) is part of a name, never a separator.
+
+        Raises
+        ------
+        GoogleError
+            400 when a parameter is not UTF-8.
         """
         path = canonical_path(raw_path)
         for pattern in self._patterns.get("GET" if verb == "HEAD" else verb, ()):
             if match := pattern.expression.fullmatch(path):
-                params = {name: unquote(value) for name, value in match.groupdict().items()}
+                params = {name: _decoded(value) for name, value in match.groupdict().items()}
                 return Route(pattern.method_id, params, pattern.media)
         return None
 
@@ -119,7 +125,15 @@ def canonical_path(raw_path: str) -> str:
     """Re-encode each segment of a path in one way, so that ``%24`` and ``$`` are the same."""
     if "%" not in raw_path:
         return raw_path
-    return "/".join(quote(unquote(part), safe=_SEGMENT_SAFE) for part in raw_path.split("/"))
+    parts = (unquote_to_bytes(part) for part in raw_path.split("/"))
+    return "/".join(quote(part, safe=_SEGMENT_SAFE) for part in parts)
+
+
+def _decoded(value: str) -> str:
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        raise invalid_argument(f"{value!r} is not percent-encoded UTF-8.") from None
 
 
 def _methods(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

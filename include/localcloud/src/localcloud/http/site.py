@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from localcloud.contract.discovery import Route
 from localcloud.errors import GoogleError
 from localcloud.faults import Fault, Faults
+from localcloud.http import batch
 from localcloud.http.admin import ADMIN_PREFIX, Admin
 from localcloud.http.call import Call, Query, Reply
 from localcloud.http.protocol import DROP
@@ -46,6 +47,7 @@ class Site:
         self._executor = executor
         self._base_url = base_url
         self._admin = admin
+        self._batch_paths = {service.contract.batch_path for service in services}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI 3)."""
@@ -61,27 +63,56 @@ class Site:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         # Google's clients send a long GET as POST with the real verb in a header.
         verb = headers.get("x-http-method-override", scope["method"]).upper()
-        query = Query.parse(scope["query_string"].decode("latin-1"))
-        base_url = self._base_url
-        if self._admin is not None and raw_path.startswith(ADMIN_PREFIX):
-            call = Call(verb, {}, query, headers, body, base_url, path=raw_path)
-            return self._admin.handle(call)
+        query = scope["query_string"].decode("latin-1")
+        try:
+            if self._admin is not None and raw_path.startswith(ADMIN_PREFIX):
+                call = self._call(verb, query, headers, body, Route("", {}), raw_path)
+                return self._admin.handle(call)
+            if raw_path.lstrip("/") in self._batch_paths:
+                return await self._batch(headers, body)
+            return await self._dispatch(verb, raw_path, query, headers, body)
+        except GoogleError as error:
+            return self._services[0].error_reply(error)
+
+    async def _batch(self, headers: Mapping[str, str], body: bytes) -> Reply:
+        answers = []
+        for part in batch.parse(headers.get("content-type", ""), body):
+            reply = await self._dispatch(
+                part.verb, part.path, part.query, {**headers, **part.headers}, part.body
+            )
+            answers.append((part.content_id, reply))
+        return batch.render(answers)
+
+    async def _dispatch(
+        self, verb: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Reply:
         for service in self._services:
             if (route := service.route(verb, raw_path)) is not None:
-                call = Call(
-                    verb,
-                    route.params,
-                    query,
-                    headers,
-                    body,
-                    base_url,
-                    method_id=route.method_id,
-                    path=raw_path,
-                    media=route.media,
-                )
+                call = self._call(verb, query, headers, body, route, raw_path)
                 return await self._serve(service, route, call)
         error = GoogleError.of(404, f"No method answers {verb} {raw_path}.")
         return self._services[0].error_reply(error)
+
+    def _call(
+        self,
+        verb: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        route: Route,
+        raw_path: str,
+    ) -> Call:
+        return Call(
+            verb,
+            route.params,
+            Query.parse(query),
+            headers,
+            body,
+            self._base_url,
+            method_id=route.method_id,
+            path=raw_path,
+            media=route.media,
+        )
 
     async def _serve(self, service: HttpService, route: Route, call: Call) -> Reply:
         fault = self._faults.take(route.method_id)

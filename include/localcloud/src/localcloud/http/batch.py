@@ -1,0 +1,104 @@
+"""Many calls in one request: ``multipart/mixed`` of ``application/http`` parts.
+
+Source: https://cloud.google.com/storage/docs/batch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.message import Message
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from localcloud.errors import invalid_argument
+from localcloud.http.call import Reply
+
+_BOUNDARY = "batch_localcloud"
+_MAX_CALLS = 1000
+
+
+@dataclass(frozen=True)
+class BatchPart:
+    """One call of a batch; ``content_id`` relates its answer to it."""
+
+    content_id: str
+    verb: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def parse(content_type: str, body: bytes) -> list[BatchPart]:
+    """Split a batch into its calls.
+
+    Raises
+    ------
+    GoogleError
+        400 when it is not one, or holds more calls than a client may send.
+    """
+    message = Message()
+    message["content-type"] = content_type
+    boundary = message.get_boundary()
+    if not boundary:
+        raise invalid_argument("A batch needs multipart/mixed with a boundary.")
+    pieces = (b"\n" + body).split(b"\n--" + boundary.encode("latin-1"))[1:]
+    parts = [_part(piece) for piece in pieces if not piece.startswith(b"--")]
+    if len(parts) > _MAX_CALLS:
+        raise invalid_argument(f"A batch holds at most {_MAX_CALLS} calls, not {len(parts)}.")
+    return parts
+
+
+def render(answers: Iterable[tuple[str, Reply]]) -> Reply:
+    """Join the answers to the calls of a batch, in order."""
+    out = bytearray()
+    for content_id, reply in answers:
+        body = reply.body if isinstance(reply.body, bytes) else b"".join(reply.body)
+        lines = [
+            f"--{_BOUNDARY}",
+            "Content-Type: application/http",
+            f"Content-ID: <response-{content_id}>",
+            "",
+            f"HTTP/1.1 {reply.status} {_phrase(reply.status)}",
+            f"Content-Type: {reply.content_type}",
+            f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in reply.headers.items()),
+            "",
+            "",
+        ]
+        out += "\r\n".join(lines).encode("latin-1") + body + b"\r\n"
+    out += f"--{_BOUNDARY}--\r\n".encode()
+    return Reply(200, bytes(out), f"multipart/mixed; boundary={_BOUNDARY}")
+
+
+def _part(piece: bytes) -> BatchPart:
+    outer, inner = _split_headers(piece.lstrip(b"\r\n"))
+    request, _, rest = inner.lstrip(b"\r\n").partition(b"\n")
+    words = request.decode("latin-1").split()
+    if len(words) < 2:
+        raise invalid_argument("A part of the batch does not hold an HTTP request.")
+    headers, body = _split_headers(rest)
+    url = urlsplit(words[1])
+    content_id = outer.get("content-id", "").strip("<>")
+    return BatchPart(
+        content_id, words[0].upper(), url.path, url.query, headers, body.rstrip(b"\r\n")
+    )
+
+
+def _split_headers(text: bytes) -> tuple[dict[str, str], bytes]:
+    headers: dict[str, str] = {}
+    while text:
+        line, _, text = text.partition(b"\n")
+        if not line.strip():
+            break
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return headers, text
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
