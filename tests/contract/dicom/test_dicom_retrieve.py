@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import requests
+from pydicom.data import get_charset_files
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from tests.contract.dicom.files import ct_series, encoded, shipped
 from tests.contract.dicom.stores import DicomStore, path_of
@@ -132,8 +133,8 @@ def test_the_host_header_does_not_change_urls(store: DicomStore) -> None:
 @pytest.mark.rule("dicom.retrieve.metadata.utf8", METADATA)
 @pytest.mark.parametrize("name", ["chrH31.dcm", "chrRuss.dcm", "chrGreek.dcm", "chrX1.dcm"])
 def test_text_in_any_character_set_becomes_utf8(store: DicomStore, name: str) -> None:
-    file = io.BytesIO(pydicom.data.get_charset_files(name)[0].encode())
-    dataset = pydicom.dcmread(file.getvalue().decode())
+    (path,) = get_charset_files(name)
+    dataset = pydicom.dcmread(path)
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     store.put(dataset)
     (found,) = store.get(f"{path_of(dataset)}/metadata").json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from typing import Any
 from xml.etree import ElementTree
@@ -179,6 +180,35 @@ def test_an_invalid_file_is_refused_with_a_reason_and_the_server_lives(
     assert "invalid DICOM file" in detail(failures(answer)[0])
     assert len(answer.json()[REFERENCED]["Value"]) == 1
     assert store.get("/instances").json()[0]["00080018"]["Value"] == [good.SOPInstanceUID]
+
+
+@pytest.mark.rule("dicom.store.damaged_bytes", PS3_10)
+def test_damaged_bytes_are_stored_or_refused_but_never_break_the_server(
+    store: DicomStore,
+) -> None:
+    dice = random.Random(20261122)
+    original = encoded(ct_series(1)[0])
+    damaged = []
+    for _ in range(150):
+        file = bytearray(original)
+        for _ in range(dice.randint(1, 6)):
+            file[dice.randrange(132, 1400)] = dice.randrange(256)
+        file[len(file) - 8 :] = dice.randbytes(8)
+        damaged.append(bytes(file))
+    answer = store.stow(damaged)
+    assert answer.status_code in (200, 409), answer.text
+    items = answer.json()
+    count = sum(len(items.get(tag, {}).get("Value", [])) for tag in (FAILED, REFERENCED))
+    assert count == len(damaged)
+    assert 0 < len(items[FAILED]["Value"]) <= len(damaged)
+    for found in store.get("/instances").json():
+        uids = [found[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")]
+        path = "/studies/{}/series/{}/instances/{}".format(*uids)
+        assert store.get(f"{path}/metadata").status_code == 200
+        for derived in ("/rendered", "/frames/1"):
+            assert store.get(path + derived).status_code in (200, 400, 404, 406)
+        for kind in ("application/dicom", "application/dicom; transfer-syntax=*"):
+            assert store.get(path, accept=kind).status_code in (200, 400, 406)
 
 
 @pytest.mark.rule("dicom.store.minimal_validation", CONFORMANCE)

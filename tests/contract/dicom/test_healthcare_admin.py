@@ -126,6 +126,12 @@ def test_stores_are_filtered_by_label(datasets: Any, dataset: str) -> None:
     assert failure_of(stores.list(parent=dataset, filter="name=b")) == 400
 
 
+@pytest.mark.rule("healthcare.lists.empty", "https://protobuf.dev/programming-guides/json/")
+def test_an_empty_list_is_left_out_of_an_answer(datasets: Any, dataset: str) -> None:
+    assert datasets.dicomStores().list(parent=dataset).execute() == {}
+    assert datasets.fhirStores().list(parent=dataset).execute() == {}
+
+
 @pytest.mark.rule("healthcare.dicomStores.create.validation", f"{DICOM_STORES}/create")
 @pytest.mark.parametrize(
     "body",

@@ -12,6 +12,7 @@ from localcloud.healthcare.resources import (
     merge_masked,
     not_found,
     page,
+    present,
     required_id,
 )
 from localcloud.healthcare.stores import Resources
@@ -63,8 +64,11 @@ class LocationMethods:
     def list(self, call: Call) -> Reply:
         project = call.params["name"].split("/")[1]
         ids, token = page(call, LOCATIONS)
-        body: Json = {"locations": [_location(project, location) for location in ids]}
-        return Reply.json({**body, "nextPageToken": token} if token else body)
+        body = {
+            "locations": [_location(project, location) for location in ids],
+            "nextPageToken": token,
+        }
+        return Reply.json(present(body))
 
 
 class DatasetMethods:
@@ -97,8 +101,8 @@ class DatasetMethods:
             for dataset in self._resources.children(call.params["parent"], _COLLECTION)
         }
         names, token = page(call, list(datasets))
-        body: Json = {"datasets": [datasets[name] for name in names]}
-        return Reply.json({**body, "nextPageToken": token} if token else body)
+        body = {"datasets": [datasets[name] for name in names], "nextPageToken": token}
+        return Reply.json(present(body))
 
     @serves(f"{_DATASETS}.patch")
     def patch(self, call: Call) -> Reply:

@@ -9,7 +9,7 @@ import json
 import sqlite3
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.resources import Json
+from localcloud.healthcare.resources import Json, present
 from localcloud.healthcare.stores import KINDS, Resources
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -60,7 +60,7 @@ class IamMethods:
     def test_permissions(self, call: Call) -> Reply:
         """Grant what is asked: nobody is refused anything on this server."""
         self._resources.get(call.params["resource"])
-        return Reply.json({"permissions": call.json().get("permissions", [])})
+        return Reply.json(present({"permissions": call.json().get("permissions", [])}))
 
     def _stored(self, resource: str) -> Json:
         rows = self._database.read(

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.resources import Json, dataset_of, not_found, page, rfc3339, utc_now
+from localcloud.healthcare.resources import (
+    Json,
+    dataset_of,
+    not_found,
+    page,
+    present,
+    rfc3339,
+    utc_now,
+)
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
 from localcloud.state.database import Database
@@ -58,7 +66,7 @@ class Progress:
     def counter(self) -> Json:
         """Return Google's form: int64 as strings, and a zero count is absent."""
         counts = {"pending": self.pending, "success": self.success, "failure": self.failure}
-        return {key: str(value) for key, value in counts.items() if value}
+        return present({key: str(value) for key, value in counts.items()})
 
     def save(self) -> None:
         """Publish the counts and learn whether somebody asked to cancel."""
@@ -90,13 +98,12 @@ class Operations:
         return self._finish(self._create(parent, api_method), {"response": response})
 
     def start(self, parent: str, api_method: str, work: Work) -> Json:
-        """Run `work` on a thread and return the operation as it stands before the first batch."""
+        """Run `work` on a thread and return the operation, of which only the name is told yet."""
         name = self._create(parent, api_method)
-        started = self.get(name)
         thread = threading.Thread(target=self._run, args=(name, work), daemon=True)
         self._threads = [other for other in self._threads if other.is_alive()] + [thread]
         thread.start()
-        return started
+        return {"name": name}
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Ask running work to stop at its next batch, and wait for it."""
@@ -144,7 +151,7 @@ class Operations:
             "createTime": rfc3339(utc_now()),
             "logsUrl": f"https://console.cloud.google.com/logs/query?project={project}",
         }
-        body = json.dumps({"name": name, "metadata": metadata, "done": False})
+        body = json.dumps({"name": name, "metadata": metadata})
         with self._database.write() as tx:
             tx.execute(
                 "INSERT INTO healthcare_operations VALUES(?, ?, 0, ?)", (name, dataset, body)
@@ -193,12 +200,15 @@ class OperationMethods:
     @serves("healthcare.projects.locations.datasets.operations.list")
     def list(self, call: Call) -> Reply:
         names, token = page(call, self._operations.names(call.params["name"]))
-        body: Json = {"operations": [self._operations.get(name) for name in names]}
-        return Reply.json({**body, "nextPageToken": token} if token else body)
+        body = {
+            "operations": [self._operations.get(name) for name in names],
+            "nextPageToken": token,
+        }
+        return Reply.json(present(body))
 
     @serves("healthcare.projects.locations.datasets.operations.cancel")
     def cancel(self, call: Call) -> Reply:
         """Ask the operation to stop; best effort, and without effect on one that is done."""
-        if not self._operations.get(call.params["name"])["done"]:
+        if not self._operations.get(call.params["name"]).get("done"):
             self._operations.update(call.params["name"], cancelRequested=True)
         return Reply.json({})

@@ -107,6 +107,14 @@ def _camel(path: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
 
 
+def present(body: Json) -> Json:
+    """Leave out what Google's JSON leaves out: false, zero, empty text, lists and objects.
+
+    Source: https://protobuf.dev/programming-guides/json/
+    """
+    return {key: value for key, value in body.items() if value not in (False, "0", "", [], {})}
+
+
 def page(call: Call, names: Sequence[str]) -> tuple[list[str], str]:
     """Cut one page out of sorted `names`; the token is the last name already given."""
     size = _page_size(call)

@@ -20,6 +20,7 @@ from localcloud.healthcare.resources import (
     merge_masked,
     not_found,
     page,
+    present,
     required_id,
 )
 from localcloud.http.call import Call, Reply
@@ -174,8 +175,8 @@ class StoreMethods:
             if matches(store)
         }
         names, token = page(call, list(stores))
-        body: Json = {collection: [stores[name] for name in names]}
-        return Reply.json({**body, "nextPageToken": token} if token else body)
+        body = {collection: [stores[name] for name in names], "nextPageToken": token}
+        return Reply.json(present(body))
 
     @serves(f"{_DATASETS}.dicomStores.patch", f"{_DATASETS}.fhirStores.patch")
     def patch(self, call: Call) -> Reply:

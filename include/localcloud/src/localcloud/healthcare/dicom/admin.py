@@ -5,7 +5,7 @@ from localcloud.healthcare.dicom.index import Index, Scope
 from localcloud.healthcare.dicom.ingest import Ingest
 from localcloud.healthcare.dicom.objects import ObjectReader
 from localcloud.healthcare.operations import Operations
-from localcloud.healthcare.resources import Json, invalid, not_found
+from localcloud.healthcare.resources import Json, invalid, not_found, present
 from localcloud.healthcare.stores import Resources
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -49,7 +49,8 @@ class DicomAdminMethods:
         self._resources.get(store)
         counts = self._index.metrics(Scope(store))
         body = {"name": store, "studyCount": str(counts["studies"])}
-        return Reply.json({**body, "seriesCount": str(counts["series"]), **_sizes(counts)})
+        series = {"seriesCount": str(counts["series"])}
+        return Reply.json(present({**body, **series, **_sizes(counts)}))
 
     @serves(f"{_STUDIES}.getStudyMetrics")
     def study_metrics(self, call: Call) -> Reply:

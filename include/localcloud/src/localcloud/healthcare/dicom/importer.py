@@ -4,7 +4,7 @@ Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from localcloud.errors import GoogleError
@@ -24,8 +24,9 @@ IMPORT_RESPONSE = {
     "@type": "type.googleapis.com/google.cloud.healthcare.v1.dicom.ImportDicomDataResponse"
 }
 
-# Files that share a transaction, and so how often a client sees the counters move.
+# What shares a transaction and is in memory at once, and so how often the counters move.
 _BATCH_FILES = 16
+_BATCH_BYTES = 64 << 20
 _URI = re.compile(r"gs://([^/*?]+)/(.+)", re.DOTALL)
 # "**" only once, as the last path component or followed by an extension; no other wildcard then.
 _DOUBLE_STAR = re.compile(r"[^*?]*\*\*(\.[^*?/]+)?", re.DOTALL)
@@ -97,10 +98,10 @@ class Import:
             raise OperationFailed(NOT_FOUND, "no object matches gcs_source.uri")
         progress.pending = len(names)
         progress.save()
-        for start in range(0, len(names), _BATCH_FILES):
+        for batch in self._batches(names, progress):
             if progress.cancelled:
                 raise OperationFailed(CANCELLED, "the operation was cancelled")
-            self._import_batch(names[start : start + _BATCH_FILES], progress)
+            self._import_batch(batch, progress)
         if progress.failure:
             raise OperationFailed(
                 UNKNOWN,
@@ -109,17 +110,24 @@ class Import:
             )
         return IMPORT_RESPONSE
 
-    def _import_batch(self, names: Sequence[str], progress: Progress) -> None:
-        files = []
+    def _batches(self, names: Sequence[str], progress: Progress) -> Iterator[list[bytes]]:
+        batch: list[bytes] = []
         for name in names:
             # An object deleted since the listing is a failed file, not a failed operation.
             try:
-                files.append(self.objects.read(self.source.bucket, name))
+                batch.append(self.objects.read(self.source.bucket, name))
             except GoogleError:
                 progress.failure += 1
+                progress.pending -= 1
+            if len(batch) == _BATCH_FILES or sum(map(len, batch)) > _BATCH_BYTES:
+                yield batch
+                batch = []
+        yield batch
+
+    def _import_batch(self, files: Sequence[bytes], progress: Progress) -> None:
         outcomes = self.ingest.store(self.store, files, Action.IMPORT)
         stored = sum(isinstance(outcome, Stored) for outcome in outcomes)
         progress.success += stored
         progress.failure += len(outcomes) - stored
-        progress.pending -= len(names)
+        progress.pending -= len(files)
         progress.save()

@@ -5,6 +5,7 @@ returns comes from the stored header.
 Source: https://cloud.google.com/healthcare-api/docs/dicom#search_transaction
 """
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -144,10 +145,9 @@ class Index:
 
     def headers(self, ids: Sequence[int]) -> list[str]:
         """Return stored header texts in the order of `ids`."""
-        marks = ",".join("?" * len(ids))
         rows = self.database.read(
-            f"SELECT id, header FROM dicom_instances WHERE id IN ({marks})",  # noqa: S608
-            ids,
+            "SELECT id, header FROM dicom_instances WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
         )
         texts = {row["id"]: row["header"] for row in rows}
         return [texts[id_] for id_ in ids if id_ in texts]

@@ -6,8 +6,10 @@ Source: DICOM PS3.10 section 7, PS3.5 section 7 and PS3.18 annex F
 """
 
 import io
+import logging
 import re
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +33,12 @@ from localcloud.healthcare.dicom.header import (
     with_pixel_reference,
 )
 
-# The store takes what it is given and judges structure only, as Google's does.
+# The store takes what it is given and judges structure only, as Google's does. Warnings are off
+# because they quote values, which are patients' data.
 config.settings.reading_validation_mode = config.IGNORE
+config.settings.writing_validation_mode = config.IGNORE
+config.logger.setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module="pydicom")
 
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 

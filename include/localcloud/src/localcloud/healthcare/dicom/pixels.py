@@ -28,7 +28,6 @@ from localcloud.healthcare.dicom.part10 import PIXEL_TAGS
 codecs.register()
 
 _FULL_RANGE = 255
-MAX_VIEWPORT_SIDE_PIXELS = 10_000
 
 
 def not_acceptable(message: str) -> GoogleError:
@@ -175,36 +174,3 @@ def bulk_value(data: bytes, path: Sequence[str]) -> bytes:
     if tag in PIXEL_TAGS and source.is_encapsulated and dataset is source.dataset:
         return b"".join(source.native(number) for number in range(1, source.count + 1))
     return bytes(value or b"")
-
-
-def encode_picture(picture: Image.Image, media_type: str, viewport: str) -> bytes:
-    """Encode a picture as ``image/jpeg`` or ``image/png``, cropped and scaled to a viewport."""
-    if viewport:
-        picture = _fit(picture, viewport)
-    output = io.BytesIO()
-    if media_type == "image/png":
-        picture.save(output, "PNG")
-    else:
-        picture.save(output, "JPEG", quality=90)
-    return output.getvalue()
-
-
-def _fit(picture: Image.Image, viewport: str) -> Image.Image:
-    """Apply ``vw,vh[,sx,sy,sw,sh]`` (PS3.18 section 8.3.5.1.3), keeping the aspect ratio."""
-    try:
-        numbers = [float(text) if text else None for text in viewport.split(",")]
-        width, height = int(numbers[0] or 0), int(numbers[1] or 0)
-        left, top, region_width, region_height = (*numbers[2:6], None, None, None, None)[:4]
-    except (ValueError, IndexError) as error:
-        raise GoogleError(400, "INVALID_ARGUMENT", f"invalid viewport {viewport!r}") from error
-    if not all(1 <= side <= MAX_VIEWPORT_SIDE_PIXELS for side in (width, height)):
-        message = f"invalid viewport {viewport!r}: sides are 1 to {MAX_VIEWPORT_SIDE_PIXELS} pixels"
-        raise GoogleError(400, "INVALID_ARGUMENT", message)
-    if len(numbers) > 2:
-        x, y = left or 0, top or 0
-        right = x + (region_width or picture.width - x)
-        bottom = y + (region_height or picture.height - y)
-        picture = picture.crop((int(x), int(y), int(right), int(bottom)))
-    scale = min(width / picture.width, height / picture.height)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.BILINEAR)

@@ -17,11 +17,11 @@ from localcloud.healthcare.dicom.media_types import MediaType, parse_accept
 from localcloud.healthcare.dicom.pixels import (
     FrameSource,
     bulk_value,
-    encode_picture,
     not_acceptable,
     reading_pixels,
     to_explicit_little_endian,
 )
+from localcloud.healthcare.dicom.viewport import encode_picture
 from localcloud.http.call import Call, Reply
 from localcloud.state.blobs import Blobs
 

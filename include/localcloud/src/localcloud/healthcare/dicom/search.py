@@ -179,8 +179,8 @@ def _where(
             values += [first, last or "99999999"]
         elif tag == _PATIENT_NAME and query.fuzzy:
             names = _fuzzy_names(index, scope.store, value)
-            terms.append(f"{column} IN ({','.join('?' * len(names))})")
-            values += names
+            terms.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
+            values.append(json.dumps(names))
         else:
             terms.append(f"{column} = ?")
             values.append(value)
