@@ -7,6 +7,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +30,42 @@ _DONE = object()
 
 class ConnectionDropped(Exception):
     """A fault closed the connection, or the client left."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request before it is known which method it calls; ``path`` is percent-encoded."""
+
+    verb: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @classmethod
+    def of(cls, scope: Scope, body: bytes) -> _Request:
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        return cls(
+            # Google's clients send a long GET as POST with the real verb in a header.
+            headers.get("x-http-method-override", scope["method"]).upper(),
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            headers,
+            body,
+        )
+
+    def call(self, route: Route, base_url: str) -> Call:
+        return Call(
+            method=self.verb,
+            params=route.params,
+            query=Query.parse(self.query),
+            headers=self.headers,
+            body=self.body,
+            base_url=base_url,
+            method_id=route.method_id,
+            path=self.path,
+            media=route.media,
+        )
 
 
 class Site:
@@ -59,60 +96,30 @@ class Site:
             scope["extensions"][DROP]()
 
     async def _answer(self, scope: Scope, body: bytes) -> Reply:
-        raw_path = scope["raw_path"].decode("latin-1")
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        # Google's clients send a long GET as POST with the real verb in a header.
-        verb = headers.get("x-http-method-override", scope["method"]).upper()
-        query = scope["query_string"].decode("latin-1")
+        request = _Request.of(scope, body)
         try:
-            if self._admin is not None and raw_path.startswith(ADMIN_PREFIX):
-                call = self._call(verb, query, headers, body, Route("", {}), raw_path)
-                return self._admin.handle(call)
-            if raw_path.lstrip("/") in self._batch_paths:
-                return await self._batch(headers, body)
-            return await self._dispatch(verb, raw_path, query, headers, body)
+            if self._admin is not None and request.path.startswith(ADMIN_PREFIX):
+                return self._admin.handle(request.call(Route("", {}), self._base_url))
+            if request.path.lstrip("/") in self._batch_paths:
+                return await self._batch(request)
+            return await self._dispatch(request)
         except GoogleError as error:
             return self._services[0].error_reply(error)
 
-    async def _batch(self, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def _batch(self, request: _Request) -> Reply:
         answers = []
-        for part in batch.parse(headers.get("content-type", ""), body):
-            reply = await self._dispatch(
-                part.verb, part.path, part.query, {**headers, **part.headers}, part.body
-            )
-            answers.append((part.content_id, reply))
+        for part in batch.parse(request.headers.get("content-type", ""), request.body):
+            headers = {**request.headers, **part.headers}
+            single = _Request(part.verb, part.path, part.query, headers, part.body)
+            answers.append((part.content_id, await self._dispatch(single)))
         return batch.render(answers)
 
-    async def _dispatch(
-        self, verb: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes
-    ) -> Reply:
+    async def _dispatch(self, request: _Request) -> Reply:
         for service in self._services:
-            if (route := service.route(verb, raw_path)) is not None:
-                call = self._call(verb, query, headers, body, route, raw_path)
-                return await self._serve(service, route, call)
-        error = GoogleError.of(404, f"No method answers {verb} {raw_path}.")
+            if (route := service.route(request.verb, request.path)) is not None:
+                return await self._serve(service, route, request.call(route, self._base_url))
+        error = GoogleError.of(404, f"No method answers {request.verb} {request.path}.")
         return self._services[0].error_reply(error)
-
-    def _call(
-        self,
-        verb: str,
-        query: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        route: Route,
-        raw_path: str,
-    ) -> Call:
-        return Call(
-            verb,
-            route.params,
-            Query.parse(query),
-            headers,
-            body,
-            self._base_url,
-            method_id=route.method_id,
-            path=raw_path,
-            media=route.media,
-        )
 
     async def _serve(self, service: HttpService, route: Route, call: Call) -> Reply:
         fault = self._faults.take(route.method_id)

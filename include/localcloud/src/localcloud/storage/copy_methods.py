@@ -57,8 +57,8 @@ class CopyMethods:
                 bucket,
                 target_name,
                 _content(source),
-                source.fields,
-                Conditions.of_query(call.query),
+                fields=source.fields,
+                conditions=Conditions.of_query(call.query),
                 component_count=source.fields.get("componentCount"),
             )
             self._objects.retire_within(tx, source)
@@ -97,8 +97,8 @@ class CopyMethods:
                 params["destinationBucket"],
                 params["destinationObject"],
                 _content(source),
-                _copied_fields(source, call.json()),
-                Conditions.of_query(call.query),
+                fields=_copied_fields(source, call.json()),
+                conditions=Conditions.of_query(call.query),
                 component_count=source.fields.get("componentCount"),
             )
 

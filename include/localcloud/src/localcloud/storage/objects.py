@@ -58,20 +58,15 @@ class ObjectStore:
         GoogleError
             404 when it does not exist, 412 or 304 when a condition does not hold.
         """
-        sql, arguments = _selection(bucket, name, generation)
-        rows = self._database.read(sql, arguments)
-        if not rows and not self._database.read("SELECT 1 FROM buckets WHERE name = ?", (bucket,)):
-            raise not_found(f"The specified bucket does not exist: {bucket}.")
-        version = _required(rows, bucket, name)
+        version = _required(self._rows(bucket, name, generation), bucket, name)
         conditions.check(version.generation, version.metageneration, reading=True)
         return version
 
     def check_target(self, bucket: str, name: str, conditions: Conditions) -> None:
         """Check early that an upload could succeed now."""
-        with self._database.write() as tx:
-            read_bucket(tx, bucket)
-            check_object_name(name)
-            _check_against(_find(tx, bucket, name), conditions)
+        check_object_name(name)
+        rows = self._rows(bucket, name, None)
+        _check_against(ObjectVersion.of_row(rows[0]) if rows else None, conditions)
 
     def insert(
         self,
@@ -94,7 +89,13 @@ class ObjectStore:
         """
         with self.change() as tx:
             return self.insert_within(
-                tx, bucket_name, name, blob, fields, conditions, component_count=component_count
+                tx,
+                bucket_name,
+                name,
+                blob,
+                fields=fields,
+                conditions=conditions,
+                component_count=component_count,
             )
 
     def insert_within(
@@ -103,9 +104,9 @@ class ObjectStore:
         bucket_name: str,
         name: str,
         blob: Blob,
+        *,
         fields: Mapping[str, Any],
         conditions: Conditions,
-        *,
         component_count: int | None = None,
     ) -> ObjectVersion:
         """``insert`` as a part of a larger change."""
@@ -182,8 +183,8 @@ class ObjectStore:
             " AND substr(name, 1, ?) = ? ORDER BY name",
             (bucket, prefix, len(prefix), prefix),
         )
-        if not rows and not self._database.read("SELECT 1 FROM buckets WHERE name = ?", (bucket,)):
-            raise not_found(f"The specified bucket does not exist: {bucket}.")
+        if not rows:
+            self._require_bucket(bucket)
         return [row["name"] for row in rows]
 
     def read(self, bucket: str, name: str) -> bytes:
@@ -249,6 +250,16 @@ class ObjectStore:
             (version.bucket, version.name, version.generation),
         )
         self._notifications.record(tx, EventType.DELETE, version, attributes)
+
+    def _rows(self, bucket: str, name: str, generation: int | None) -> list[sqlite3.Row]:
+        rows = self._database.read(*_selection(bucket, name, generation))
+        if not rows:
+            self._require_bucket(bucket)
+        return rows
+
+    def _require_bucket(self, bucket: str) -> None:
+        if not self._database.read("SELECT 1 FROM buckets WHERE name = ?", (bucket,)):
+            raise not_found(f"The specified bucket does not exist: {bucket}.")
 
     def _next_generation(self) -> int:
         # Microseconds, as on Google; two within one microsecond still differ.
