@@ -23,8 +23,8 @@ STATUS = "PRELIMINARY"
 
 _IMAGE_SIDE_PIXELS = (1024, 1860)
 """The image's longer side is enlarged or reduced into this range; the bars take the rest."""
-_NARROWEST_PIXELS = 720
-"""The bars need this width; a narrower image stands in the middle."""
+_SMALLEST_PANE_PIXELS = (720, 200)
+"""Width and height that bars and labels need; a smaller image stands in the middle."""
 _CANDIDATES_LIMIT = 12
 _LABEL_CHARACTERS = 32
 _SQUARE_TOLERANCE = 0.01
@@ -63,17 +63,20 @@ def draw_key_image(
     RGB of shape (rows, columns, 3), neither longer nor wider than ``LONGEST_SIDE_PIXELS``.
     """
     image = _scaled(Image.fromarray(pixels).convert("RGB"), pixel_aspect)
-    width = max(image.width, _NARROWEST_PIXELS)
+    width, height = (
+        max(size, least) for size, least in zip(image.size, _SMALLEST_PANE_PIXELS, strict=True)
+    )
     font_size = max(22, width // 44)
     bar = 2 * font_size
-    left = (width - image.width) // 2
-    area = (left, bar, left + image.width - 1, bar + image.height - 1)
-    canvas = Image.new("RGB", (width, image.height + 2 * bar), _BAR)
-    canvas.paste(_BLACK, (0, bar, width, bar + image.height))
-    canvas.paste(image, area[:2])
+    pane = (0, bar, width - 1, bar + height - 1)
+    left, top = (width - image.width) // 2, bar + (height - image.height) // 2
+    area = (left, top, left + image.width - 1, top + image.height - 1)
+    canvas = Image.new("RGB", (width, height + 2 * bar), _BAR)
+    canvas.paste(_BLACK, (0, bar, width, bar + height))
+    canvas.paste(image, (left, top))
     shown = sorted(candidates, key=lambda c: (-c.score, c.label))[:_CANDIDATES_LIMIT]
     marks = [Mark(_box(c.region, area), _label(c), _COLOURS[c.kind]) for c in shown if c.region]
-    draw_marks(canvas, marks, area, font_size)
+    draw_marks(canvas, marks, pane, font_size)
     _draw_warning(canvas, font_size)
     _draw_footer(canvas, (_summary(shown, len(candidates)), caption), font_size)
     return np.asarray(canvas)
