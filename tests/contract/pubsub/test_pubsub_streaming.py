@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.pubsub_v1.types import FlowControl
+from google.pubsub_v1.types import StreamingPullRequest
 from tests.contract.pubsub.clients import Clients, eventually
 
 STREAMING = "https://cloud.google.com/pubsub/docs/pull#streamingpull_api"
+REFERENCE = (
+    "https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#streamingpullrequest"
+)
 FLOW_CONTROL = "https://cloud.google.com/pubsub/docs/flow-control"
 
 
@@ -146,3 +150,38 @@ def test_ordered_messages_reach_the_callback_in_order(pubsub: Clients) -> None:
                 pubsub.publisher.publish(topic, str(number).encode(), ordering_key=key)
         assert eventually(lambda: sum(map(len, received.values())) == 150)
     assert received == {key: list(range(50)) for key in "abc"}
+
+
+@pytest.mark.rule("pubsub.streaming.client_id", REFERENCE)
+def test_a_clients_newer_stream_takes_over_from_its_older_one(pubsub: Clients) -> None:
+    topic = pubsub.topic()
+    subscription = pubsub.subscription(topic)
+    closing = threading.Event()
+
+    def open_stream() -> Iterator[Any]:
+        first = {
+            "subscription": subscription,
+            "stream_ack_deadline_seconds": 60,
+            "client_id": "one",
+        }
+
+        def requests() -> Iterator[StreamingPullRequest]:
+            yield StreamingPullRequest(first)
+            closing.wait(30)
+
+        responses = iter(pubsub.subscriber.streaming_pull(requests=requests()))
+        assert not next(responses).received_messages
+        return responses
+
+    try:
+        older = open_stream()
+        pubsub.publish(topic, b"never confirmed")
+        assert next(older).received_messages[0].message.data == b"never confirmed"
+        began = time.monotonic()
+        newer = open_stream()
+        assert next(newer).received_messages[0].message.data == b"never confirmed"
+        assert time.monotonic() - began < 5
+        with pytest.raises(exceptions.ServiceUnavailable, match="newer stream"):
+            next(older)
+    finally:
+        closing.set()

@@ -16,6 +16,7 @@ from localcloud.pubsub.ack_ids import format_ack_id
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.limits import MAX_MESSAGES_PER_RESPONSE, MAX_RESPONSE_BYTES
 from localcloud.pubsub.settling import Effects
+from localcloud.pubsub.signals import Held
 from localcloud.pubsub.subscriptions import Subscription
 
 ReceivedMessage = pubsub.ReceivedMessage.pb()
@@ -51,10 +52,10 @@ class Room:
 
 @dataclass
 class Batch:
-    """Messages leased together, each with its size in bytes by ack id."""
+    """Messages leased together; `held` is by ack id."""
 
     messages: list[ReceivedMessage]
-    sizes: dict[str, int]
+    held: dict[str, Held]
     next_at: float | None
     """When the next resting or leased message may come free, if there is one."""
     effects: Effects
@@ -85,8 +86,11 @@ def lease(
         [(end, row["id"]) for row in rows],
     )
     received = [_received(tx, subscription, row) for row in rows]
-    sizes = {message.ack_id: row["size_bytes"] for message, row in zip(received, rows, strict=True)}
-    return Batch(received, sizes, None if received else _next_at(tx, name, now), effects)
+    held = {
+        message.ack_id: Held(row["size_bytes"], end)
+        for message, row in zip(received, rows, strict=True)
+    }
+    return Batch(received, held, None if received else _next_at(tx, name, now), effects)
 
 
 def _deliverable(tx: Transaction, subscription: Subscription, room: Room, now: float) -> list[Any]:

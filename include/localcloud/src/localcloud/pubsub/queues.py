@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from localcloud.pubsub import leasing, messages, settling
 from localcloud.pubsub.leasing import Batch, Room
 from localcloud.pubsub.ledger import Ledger, Transaction
 from localcloud.pubsub.messages import Message
 from localcloud.pubsub.settling import Effects
-from localcloud.pubsub.signals import Signals
+from localcloud.pubsub.signals import Held, Signals
 
 Clock = Callable[[], float]
 
@@ -57,6 +57,16 @@ class Queues:
         self._announce(batch.effects)
         return batch
 
+    def release(self, subscription: str, held: Mapping[str, Held]) -> None:
+        """Take back, in the background, what no client has confirmed to have received."""
+        if not held:
+            return
+        taken = dict(held)
+        released = self.ledger.submit(
+            lambda tx: settling.release(tx, subscription, taken, self.clock())
+        )
+        released.add_done_callback(lambda done: self._announce(done.result()))
+
     async def acknowledge(self, subscription: str, ack_ids: Iterable[str]) -> None:
         """Settle leases for good."""
         await self._settle(lambda tx: settling.acknowledge(tx, subscription, ack_ids))
@@ -79,10 +89,5 @@ class Queues:
             self.signals.announce(effects.subscriptions, effects.settled)
 
     def _give_up(self, subscription: str, taking: asyncio.Future[Batch]) -> None:
-        if taking.cancelled() or taking.exception() is not None or not taking.result().sizes:
-            return
-        ack_ids = list(taking.result().sizes)
-        released = self.ledger.submit(
-            lambda tx: settling.release(tx, subscription, ack_ids, self.clock())
-        )
-        released.add_done_callback(lambda _: self.signals.announce([subscription], ack_ids))
+        if not taking.cancelled() and taking.exception() is None:
+            self.release(subscription, taking.result().held)

@@ -7,13 +7,14 @@ https://cloud.google.com/pubsub/docs/ordering
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.pubsub import backoff, dead_letter, messages, subscriptions
 from localcloud.pubsub.ack_ids import format_ack_id, parse_ack_id
 from localcloud.pubsub.ledger import Transaction
+from localcloud.pubsub.signals import Held
 from localcloud.pubsub.subscriptions import Subscription
 
 EXPIRED = (
@@ -65,12 +66,15 @@ def modify_deadline(
     return effects
 
 
-def release(tx: Transaction, name: str, ack_ids: Iterable[str], now: float) -> Effects:
-    """Take back messages that no client ever received; they do not count as delivered."""
+def release(tx: Transaction, name: str, held: Mapping[str, Held], now: float) -> Effects:
+    """Take back messages, by ack id, that no client has confirmed by extending their lease.
+
+    Official clients do so on receipt; what was never received does not count as delivered.
+    """
     effects = Effects({name})
-    for ack_id in ack_ids:
+    for ack_id, hold in held.items():
         row = _leased(tx, name, ack_id)
-        if row is not None:
+        if row is not None and row["available_at"] == hold.until:
             _return_uncounted(tx, row, now, effects)
     return effects
 

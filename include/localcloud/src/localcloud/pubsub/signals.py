@@ -6,15 +6,27 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Held:
+    """One leased message: its size and the end of its lease, in seconds since 1970."""
+
+    size_bytes: int
+    until: float
 
 
 class Listener:
     """One pull or stream: the leases it holds and the event that something has changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, client_id: str = "") -> None:
+        self.client_id = client_id
+        self.superseded = False
+        """Whether the same client has opened a newer stream."""
         self.wake = asyncio.Event()
-        self.outstanding: dict[str, int] = {}
-        """Size in bytes of each message handed out and not settled, by its ack id."""
+        self.outstanding: dict[str, Held] = {}
+        """What was handed out and is not settled, by ack id."""
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return at the next change, or after the time at the latest."""
@@ -37,9 +49,16 @@ class Signals:
         self._loop = loop
 
     @contextmanager
-    def listen(self, subscription: str) -> Iterator[Listener]:
-        """Register a listener for as long as the block runs."""
-        listener = Listener()
+    def listen(self, subscription: str, client_id: str = "") -> Iterator[Listener]:
+        """Register a listener for as long as the block runs.
+
+        A client, where it names itself, has one: the older one learns that it is superseded.
+        """
+        listener = Listener(client_id)
+        for other in self._listeners[subscription]:
+            if client_id and other.client_id == client_id:
+                other.superseded = True
+                other.wake.set()
         self._listeners[subscription].add(listener)
         try:
             yield listener

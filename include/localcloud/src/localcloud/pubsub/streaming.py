@@ -12,6 +12,7 @@ from typing import Any
 
 from google.pubsub_v1.types import pubsub
 
+from localcloud.errors import GoogleError
 from localcloud.pubsub import subscriptions
 from localcloud.pubsub.errors import invalid
 from localcloud.pubsub.leasing import Room
@@ -30,6 +31,10 @@ _MAX_WAIT_SECONDS = 30.0
 async def stream(queues: Queues, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
     """Answer one StreamingPull until the client closes it or the subscription goes.
 
+    A client that reconnects before its old stream has ended, as the Python client does after
+    quick failures, would leave messages with a stream it no longer reads: its newer stream
+    therefore ends the older one. Source: StreamingPullRequest.client_id in pubsub.proto.
+
     What this stream has leased stays leased when it ends: the client may still acknowledge it by
     the unary call, and otherwise the deadline brings it back.
     """
@@ -37,15 +42,18 @@ async def stream(queues: Queues, requests: AsyncIterator[Any]) -> AsyncIterator[
     if first is None:
         return
     session = _Session(queues, first)
-    properties = await session.properties()
-    # Answered at once: a client knows thereby that its stream stands.
-    yield Response(subscription_properties=properties)
-    with queues.signals.listen(session.name) as listener:
+    with queues.signals.listen(session.name, first.client_id) as listener:
+        properties = await session.properties()
+        # Answered at once: a client knows thereby that its stream stands.
+        yield Response(subscription_properties=properties)
         reader = asyncio.create_task(session.read(first, requests))
         reader.add_done_callback(lambda _: listener.wake.set())
         try:
             while not reader.done():
                 batch = await session.next_batch(listener)
+                if listener.superseded:
+                    queues.release(session.name, listener.outstanding)
+                    raise GoogleError.of(503, "A newer stream of this client has taken over.")
                 if batch:
                     yield Response(received_messages=batch, subscription_properties=properties)
             reader.result()
@@ -88,7 +96,7 @@ class _Session:
         if room.messages > 0 and room.size_bytes > 0:
             batch = await self._queues.lease(self.name, room, self._deadline_seconds)
             if batch.messages:
-                listener.outstanding.update(batch.sizes)
+                listener.outstanding.update(batch.held)
                 return list(batch.messages)
             if batch.next_at is not None:
                 wait_seconds = min(wait_seconds, batch.next_at - self._queues.clock())
@@ -100,7 +108,8 @@ class _Session:
         if self._max_messages is not None:
             messages = min(messages, self._max_messages - len(listener.outstanding))
         if self._max_bytes is not None:
-            size_bytes = min(size_bytes, self._max_bytes - sum(listener.outstanding.values()))
+            held_bytes = sum(held.size_bytes for held in listener.outstanding.values())
+            size_bytes = min(size_bytes, self._max_bytes - held_bytes)
         return Room(messages, size_bytes)
 
     async def _apply(self, request: Any) -> None:
