@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
 
+PROJECT = "contract-tests"
 _START_TIMEOUT_SECONDS = 30.0
 _STOP_TIMEOUT_SECONDS = 5.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +101,22 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """The local cloud that all contract tests share; use names of your own in it."""
     with _running(tmp_path_factory.mktemp("localcloud")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def storage_client(cloud: RunningCloud) -> storage.Client:
+    """The official Cloud Storage client, anonymous, on the shared cloud."""
+    return storage.Client(
+        project=PROJECT,
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": cloud.storage},
+    )
+
+
+@pytest.fixture
+def bucket(storage_client: storage.Client) -> storage.Bucket:
+    """A new, empty bucket."""
+    return storage_client.create_bucket(f"bucket-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture
