@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.uid import UID, CTImageStorage, EnhancedSRStorage, SegmentationStorage
 from tests.core.dicom.cases import key_image, source
@@ -15,6 +15,7 @@ from wetread.core.pixels.reading import read_instance
 PARTS = st.lists(st.text(max_size=20), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(parts=PARTS, others=PARTS)
 def test_uids_are_valid_and_stand_for_their_parts(parts: list[str], others: list[str]) -> None:
     assert UID(derive_uid(*parts)).is_valid

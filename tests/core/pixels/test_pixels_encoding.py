@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
@@ -18,6 +18,7 @@ PICTURES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(pixels=PICTURES)
 def test_pixels_survive_and_bytes_repeat(pixels: np.ndarray) -> None:
     png = encode_png(pixels)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.pixels.series import AXIAL, CORONAL, TAGS, axial, instance, metadata
 
@@ -68,6 +68,7 @@ def test_numbers_may_come_as_text() -> None:
     assert numbers(series) == [2, 1]
 
 
+@settings(deadline=None)
 @given(
     z_mm=st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=12, unique=True),
     normal=st.sampled_from([AXIAL, CORONAL, [0, 1, 0, 0, 0, -1], [0.6, 0.8, 0, 0, 0, -1]]),

@@ -47,18 +47,19 @@ def test_each_kind_of_file_has_its_reason(blob: bytes, reason: str) -> None:
     assert outcome(blob) == reason
 
 
+@settings(deadline=None)
 @given(tail=st.binary(max_size=400))
 def test_noise_after_the_prefix_never_escapes(tail: bytes) -> None:
     outcome(b"\0" * 128 + b"DICM" + tail)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(cut=st.integers(0, len(GOOD)))
 def test_a_file_cut_anywhere_never_escapes(cut: int) -> None:
     assert (outcome(GOOD[:cut]) == "analysed") == (cut >= PIXELS_END)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(offset=st.integers(132, 1800), noise=st.binary(min_size=1, max_size=8))
 def test_a_damaged_header_never_escapes(offset: int, noise: bytes) -> None:
     outcome(GOOD[:offset] + noise + GOOD[offset + len(noise) :])

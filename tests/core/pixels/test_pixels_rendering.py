@@ -62,7 +62,7 @@ def grey_images(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
     return np.array([values], dtype), header
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(case=grey_images())
 def test_every_depth_sign_and_window_follows_the_standard(
     case: tuple[np.ndarray, dict[str, Any]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.pixels.series import axial, instance
 
@@ -15,6 +15,7 @@ COUNTS = st.integers(0, 5000)
 LIMITS = st.integers(1, 300)
 
 
+@settings(deadline=None)
 @given(n=COUNTS, limit=LIMITS)
 def test_a_sample_is_rising_within_bounds_and_as_large_as_allowed(n: int, limit: int) -> None:
     chosen = sample_evenly(n, limit)
@@ -23,6 +24,7 @@ def test_a_sample_is_rising_within_bounds_and_as_large_as_allowed(n: int, limit:
     assert all(0 <= index < n for index in chosen)
 
 
+@settings(deadline=None)
 @given(n=st.integers(2, 5000), limit=st.integers(2, 300))
 def test_a_sample_holds_both_ends_and_is_even(n: int, limit: int) -> None:
     chosen = sample_evenly(n, limit)
@@ -31,6 +33,7 @@ def test_a_sample_holds_both_ends_and_is_even(n: int, limit: int) -> None:
     assert max(steps) - min(steps) <= 1
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 5000), limit=LIMITS)
 def test_a_sample_is_nearly_the_same_from_either_end(n: int, limit: int) -> None:
     chosen = sample_evenly(n, limit)
