@@ -11,7 +11,6 @@ from google.api_core import exceptions
 from tests.contract.pubsub.clients import Clients, data_of
 
 PULL = "https://cloud.google.com/pubsub/docs/pull"
-LEASE = "https://cloud.google.com/pubsub/docs/lease-management"
 RETRY = "https://cloud.google.com/pubsub/docs/handling-failures"
 DEAD_LETTER = "https://cloud.google.com/pubsub/docs/dead-letter-topics"
 
@@ -91,32 +90,6 @@ def test_a_nacked_message_comes_back_at_once_and_its_old_ack_id_is_stale(pubsub:
     assert data_of(third) == [b"again"]
     pubsub.acknowledge(subscription, third)
     assert pubsub.is_empty(subscription)
-
-
-@pytest.mark.rule("pubsub.lease.expiry", LEASE)
-def test_a_lease_ends_at_its_deadline_unless_extended(pubsub: Clients) -> None:
-    topic, letters = pubsub.topic(), pubsub.topic()
-    expiring, extended, graveyard = (
-        pubsub.subscription(topic),
-        pubsub.subscription(topic),
-        pubsub.subscription(letters),
-    )
-    poisoned = pubsub.subscription(topic, dead_letter_policy={"dead_letter_topic": letters})
-    pubsub.publish(topic, b"leased")
-    for _ in range(4):
-        pubsub.nack(poisoned, pubsub.pull(poisoned))
-    pubsub.pull(poisoned)
-    leased = pubsub.pull(expiring)
-    began = time.monotonic()
-    pubsub.modify(extended, pubsub.pull(extended), 60)
-    assert pubsub.is_empty(expiring)
-    [again] = pubsub.drain(expiring, 1, within_seconds=15)
-    assert 9 < time.monotonic() - began < 13
-    assert again.message.message_id == leased[0].message.message_id
-    assert pubsub.is_empty(extended)
-    # A fifth delivery that merely ran out counts as failed, though nobody pulls there.
-    [letter] = pubsub.pull(graveyard)
-    assert letter.message.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
 
 
 @pytest.mark.rule("pubsub.retry_policy", RETRY)

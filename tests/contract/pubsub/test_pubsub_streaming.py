@@ -99,26 +99,6 @@ def test_no_more_is_outstanding_than_flow_control_allows(
             message.ack()
 
 
-@pytest.mark.rule("pubsub.streaming.lease", "https://cloud.google.com/pubsub/docs/lease-management")
-def test_a_slow_callback_keeps_its_message(pubsub: Clients) -> None:
-    topic = pubsub.topic()
-    subscription = pubsub.subscription(topic)
-    calls: list[float] = []
-    done = threading.Event()
-
-    def callback(message: Any) -> None:
-        calls.append(time.monotonic())
-        time.sleep(12)
-        message.ack()
-        done.set()
-
-    with subscribed(pubsub, subscription, callback):
-        pubsub.publish(topic, b"slow")
-        assert done.wait(20)
-    assert len(calls) == 1
-    assert pubsub.is_empty(subscription)
-
-
 @pytest.mark.rule("pubsub.streaming.deleted", STREAMING)
 def test_deleting_the_subscription_ends_its_stream(pubsub: Clients) -> None:
     subscription = pubsub.subscription(pubsub.topic())

@@ -1,0 +1,81 @@
+"""Leases over time: one wait of a little more than the shortest deadline serves every test."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from google.pubsub_v1.types import ReceivedMessage
+from tests.contract.pubsub.clients import Clients, data_of
+
+LEASE = "https://cloud.google.com/pubsub/docs/lease-management"
+DEAD_LETTER = "https://cloud.google.com/pubsub/docs/dead-letter-topics"
+SHORTEST_DEADLINE_SECONDS = 10
+
+
+@dataclass
+class Aged:
+    """What the shortest ack deadline left of one message in four subscriptions."""
+
+    expired_after_seconds: float
+    first: list[ReceivedMessage]
+    again: list[ReceivedMessage]
+    extended: list[ReceivedMessage]
+    letters: list[ReceivedMessage]
+    slow_calls: list[Any] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def aged(pubsub: Clients) -> Aged:
+    topic, letters = pubsub.topic(), pubsub.topic()
+    expiring, extended, slow = (pubsub.subscription(topic) for _ in range(3))
+    poisoned = pubsub.subscription(topic, dead_letter_policy={"dead_letter_topic": letters})
+    graveyard = pubsub.subscription(letters)
+    slow_calls: list[Any] = []
+    future = pubsub.subscriber.subscribe(slow, slow_calls.append)
+    pubsub.publish(topic, b"leased")
+    for _ in range(4):
+        pubsub.nack(poisoned, pubsub.pull(poisoned))
+    pubsub.pull(poisoned)
+    pubsub.modify(extended, pubsub.pull(extended), 60)
+    began = time.monotonic()
+    first = pubsub.pull(expiring)
+    again = pubsub.drain(expiring, 1, within_seconds=15)
+    expired_after_seconds = time.monotonic() - began
+    time.sleep(2)
+    future.cancel()
+    future.result(timeout=10)
+    return Aged(
+        expired_after_seconds,
+        first,
+        again,
+        pubsub.pull_now(extended),
+        pubsub.pull_now(graveyard),
+        slow_calls,
+    )
+
+
+@pytest.mark.rule("pubsub.lease.expiry", LEASE)
+def test_an_unacknowledged_message_comes_back_at_its_deadline(aged: Aged) -> None:
+    assert data_of(aged.again) == [b"leased"]
+    assert aged.again[0].message.message_id == aged.first[0].message.message_id
+    assert aged.again[0].ack_id != aged.first[0].ack_id
+    assert aged.expired_after_seconds == pytest.approx(SHORTEST_DEADLINE_SECONDS, abs=2)
+
+
+@pytest.mark.rule("pubsub.lease.extension", LEASE)
+def test_an_extended_lease_outlives_the_deadline(aged: Aged) -> None:
+    assert aged.extended == []
+
+
+@pytest.mark.rule("pubsub.lease.streaming", LEASE)
+def test_the_clients_lease_management_keeps_a_slow_message(aged: Aged) -> None:
+    assert [message.data for message in aged.slow_calls] == [b"leased"]
+
+
+@pytest.mark.rule("pubsub.dead_letter.expiry", DEAD_LETTER)
+def test_a_fifth_lease_that_runs_out_is_a_dead_letter_though_nobody_pulls(aged: Aged) -> None:
+    [letter] = aged.letters
+    assert letter.message.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
