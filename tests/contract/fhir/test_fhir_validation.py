@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -171,3 +172,47 @@ def test_reference_to_a_contained_resource_wants_it(fhir: FhirClient) -> None:
     right = fhir.create(observation(contained=[device], device=refer("#model")))
     wrong = fhir.create(observation(device=refer("#model")))
     assert (right.status, wrong.status) == (201, 400)
+
+
+def _nested_extensions(depth: int) -> list[dict[str, Any]]:
+    nested: list[dict[str, Any]] = []
+    for _ in range(depth):
+        nested = [{"url": "https://example.org/x", "extension": nested}]
+    return nested
+
+
+@pytest.mark.rule("fhir.validation.hostile-input", CONFORMANCE)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'{"resourceType": ["Patient"]}',
+        b'{"resourceType": "Patient", "active": NaN}',
+        b'{"resourceType": "Patient", "language": "\xff"}',
+        b'{"resourceType": "Patient", "language": "\\ud800"}',
+        b'{"resourceType": "Patient", "birthDate": "2026-02-30"}',
+        b'{"resourceType": "Patient", "name": [[]]}',
+        b'{"resourceType": "Observation", "status": "x", "code": {},'
+        b' "valueQuantity": {"value": 1e999}}',
+        json.dumps({"resourceType": "Patient", "extension": _nested_extensions(200)}).encode()[:-9],
+        json.dumps({"resourceType": "Patient", "extension": _nested_extensions(300)}).encode(),
+    ],
+    ids=lambda body: str(body[:60]),
+)
+def test_hostile_bodies_are_the_clients_fault(fhir: FhirClient, body: bytes) -> None:
+    resource_type = "Observation" if b"Observation" in body else "Patient"
+    headers = {"Content-Type": "application/fhir+json"}
+    url = f"{fhir.base}/{resource_type}"
+    answer = requests.post(url, data=body, headers=headers, timeout=30)
+    assert (answer.status_code, answer.json()["resourceType"]) == (400, "OperationOutcome")
+
+
+@pytest.mark.rule("fhir.validation.null-accepted", CONFORMANCE)
+def test_nulls_and_the_end_of_time_are_accepted(fhir: FhirClient) -> None:
+    made = fhir.create(
+        observation(code=None, category=[{"coding": None}], effectivePeriod={"end": "9999-12-31"})
+    )
+    assert made.status == 201
+    assert made.body["id"] in fhir.search("Observation", {"date": "gt2999"}).ids

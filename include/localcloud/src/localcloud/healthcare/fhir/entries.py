@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from localcloud.healthcare.fhir.outcomes import (
 )
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.validation import check_resource
+from localcloud.healthcare.fhir.wire import decode
 
 # The number users report; Google's quota page names a limit without one figure for all projects.
 MAX_ENTRIES = 4500
@@ -62,11 +62,14 @@ def entries_of(bundle: Json) -> list[Json]:
     Raises
     ------
     FhirError
-        400 when there are too many, or an entry is not an object.
+        400 when there are too many, two are named alike, or one is not an object.
     """
     raw = bundle.get("entry") or []
     if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
         raise unparseable("want an array of entries", "Bundle.entry")
+    urls = [item["fullUrl"] for item in raw if isinstance(item.get("fullUrl"), str)]
+    if len(set(urls)) < len(urls):
+        raise unparseable("two entries have the same fullUrl", "Bundle.entry")
     if len(raw) > MAX_ENTRIES:
         raise FhirError(
             400,
@@ -93,9 +96,9 @@ def parse_entry(index: int, raw: Json, settings: StoreSettings, definitions: Def
 
 def _parse(index: int, raw: Json, settings: StoreSettings, definitions: Definitions) -> Entry:
     request = raw.get("request")
-    if not isinstance(request, dict) or request.get("method") not in _VERBS:
+    if not isinstance(request, dict) or str(request.get("method")) not in _VERBS:
         raise unparseable(f"want a request with one of the methods {', '.join(sorted(_VERBS))}")
-    verb = request["method"]
+    verb: str = request["method"]
     address = str(request.get("url", "")).removeprefix(f"{settings.base}/")
     target, _, query = address.partition("?")
     path = tuple(part for part in target.split("/") if part)
@@ -141,6 +144,6 @@ def patch_of(resource: object) -> Any:
     try:
         if not isinstance(resource, dict) or resource["resourceType"] != "Binary":
             raise unparseable("want a Binary resource that holds a JSON Patch")
-        return json.loads(base64.b64decode(resource["data"], validate=True))
-    except (KeyError, TypeError, binascii.Error, ValueError) as error:
+        return decode(base64.b64decode(resource["data"], validate=True))
+    except (KeyError, TypeError, binascii.Error) as error:
         raise unparseable("the Binary's data is not a base64 JSON Patch") from error

@@ -14,7 +14,7 @@ from localcloud.healthcare.fhir.outcomes import deleted, invalid_query, not_foun
 from localcloud.healthcare.fhir.records import Query, Records
 from localcloud.healthcare.fhir.references import parse_local, references
 from localcloud.healthcare.fhir.search import entry, searchset
-from localcloud.healthcare.fhir.search_query import DEFAULT_COUNT, MAX_COUNT, decode_token
+from localcloud.healthcare.fhir.search_query import decode_token, parse_count
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.temporal import date_range
 
@@ -49,7 +49,7 @@ def patient_everything(
         for version, resource in _members(settings, definitions, query, patient.resource)
         if (not wanted or resource["resourceType"] in wanted) and version >= since
     ]
-    count = min(int(options.get("_count") or DEFAULT_COUNT), MAX_COUNT)
+    count = parse_count(options.get("_count", ""))
     offset = decode_token(token) if (token := options.get("_page_token", "")) else 0
     page = found[offset : offset + count]
     rest = offset + len(page) if offset + len(page) < len(found) else None

@@ -9,7 +9,7 @@ from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.outcomes import invalid_query, not_found, not_supported
 from localcloud.healthcare.fhir.records import Records, Version, version_id
 from localcloud.healthcare.fhir.search import searchset
-from localcloud.healthcare.fhir.search_query import DEFAULT_COUNT, MAX_COUNT, decode_token
+from localcloud.healthcare.fhir.search_query import decode_token, parse_count
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.temporal import date_range, instant
 
@@ -38,7 +38,7 @@ def history_bundle(
         raise not_found(name)
     options = dict(pairs)
     versions = _chosen(records.history(record.key), options)
-    count = _count(options.get("_count", ""))
+    count = parse_count(options.get("_count", ""))
     offset = decode_token(token) if (token := options.get("_page_token", "")) else 0
     page = versions[offset : offset + count]
     rest = offset + len(page) if offset + len(page) < len(versions) else None
@@ -64,12 +64,6 @@ def _range(name: str, text: str) -> tuple[int, int]:
         return date_range(text.replace(" ", "+"))
     except ValueError as error:
         raise invalid_query(f"invalid {name}: want a date or an instant with its zone") from error
-
-
-def _count(text: str) -> int:
-    if text and not text.isdigit():
-        raise invalid_query("_count must be a whole number")
-    return min(int(text or DEFAULT_COUNT), MAX_COUNT)
 
 
 def _entry(version: Version, url: str, name: str) -> Json:

@@ -43,10 +43,19 @@ def fold(text: str) -> str:
 def index_rows(resource: Json, definitions: Definitions, base: str) -> set[Row]:
     """Return every row of a resource; values a parameter cannot read are skipped."""
     rows: set[Row] = set()
+    resource = _without_nulls(resource)
     for parameter in definitions.search[resource["resourceType"]].values():
         if parameter.name not in COLUMN_PARAMETERS:
             rows.update(_rows(resource, parameter, base))
     return rows
+
+
+def _without_nulls(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_nulls(item) for key, item in node.items() if item is not None}
+    if isinstance(node, list):
+        return [_without_nulls(item) for item in node if item is not None]
+    return node
 
 
 def _rows(resource: Json, parameter: SearchParameter, base: str) -> Iterator[Row]:
@@ -75,7 +84,7 @@ def values_at(node: Any, path: str) -> list[Any]:
         if condition:
             key, _, wanted = condition.partition("=")
             nodes = [item for item in nodes if isinstance(item, dict) and item.get(key) == wanted]
-    return [item for item in nodes if item is not None]
+    return nodes
 
 
 _Value = tuple[str | None, str | None, float | None, float | None]

@@ -43,7 +43,8 @@ class FhirError(Exception):
     def at(self, place: str) -> FhirError:
         """Return the same failure, located in an entry of a bundle."""
         diagnostics = f'error at "{place}": {self.diagnostics}'
-        expression = f"{place}.{self.expression}" if self.expression else place
+        element = self.expression.partition(".")[2]
+        expression = ".".join(filter(None, (place, "resource" if element else "", element)))
         return FhirError(self.status, self.issue, self.text, diagnostics, expression)
 
     def outcome(self) -> Json:

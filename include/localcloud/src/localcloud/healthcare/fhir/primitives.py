@@ -6,6 +6,9 @@ Source: https://hl7.org/fhir/R4/datatypes.html#primitive
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from localcloud.healthcare.fhir.temporal import date_range
 
 _YEAR = r"([0-9]([0-9]([0-9][1-9]|[1-9]0)|[1-9]00)|[1-9]000)"
 _MONTH = r"(0[1-9]|1[0-2])"
@@ -32,6 +35,8 @@ _PATTERNS = {
 }
 _LOWEST_INTEGER = {"integer": -(2**31), "unsignedInt": 0, "positiveInt": 1}
 _LARGEST_INTEGER = 2**31 - 1
+_LARGEST_DECIMAL = 1e300
+_DATES = frozenset({"date", "dateTime", "instant"})
 
 ID = _PATTERNS["id"]
 
@@ -41,13 +46,27 @@ def defect(value: object, primitive: str) -> str:
     if primitive == "boolean":
         return "" if isinstance(value, bool) else "want a boolean"
     if primitive == "decimal":
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if number else "want a number"
+        return _number_defect(value, int | float, -_LARGEST_DECIMAL, _LARGEST_DECIMAL)
     if (lowest := _LOWEST_INTEGER.get(primitive)) is not None:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return "" if lowest <= value <= _LARGEST_INTEGER else "out of range"
-        return "want a whole number"
+        return _number_defect(value, int, lowest, _LARGEST_INTEGER)
     if not isinstance(value, str):
         return "want a string"
     pattern = _PATTERNS.get(primitive)
-    return "" if pattern is None or pattern.fullmatch(value) else f"not a valid {primitive}"
+    valid = pattern is None or pattern.fullmatch(value) is not None
+    valid = valid and (primitive not in _DATES or _is_in_calendar(value))
+    return "" if valid else f"not a valid {primitive}"
+
+
+def _number_defect(value: Any, kind: Any, lowest: float, highest: float) -> str:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return "want a whole number" if kind is int else "want a number"
+    return "" if lowest <= value <= highest else "out of range"
+
+
+def _is_in_calendar(text: str) -> bool:
+    # The pattern lets 30 February pass.
+    try:
+        date_range(text)
+    except ValueError:
+        return False
+    return True

@@ -110,6 +110,19 @@ def decode_token(token: str) -> int:
         raise invalid_query("invalid _page_token: use the one of the next link") from error
 
 
+def parse_count(text: str) -> int:
+    """Return a page size: 100 unless asked, at most 1000.
+
+    Raises
+    ------
+    FhirError
+        400 when it is not a whole number.
+    """
+    if text and not text.isdecimal():
+        raise invalid_query("_count must be a whole number")
+    return min(int(text or DEFAULT_COUNT), MAX_COUNT)
+
+
 @dataclass(frozen=True)
 class _Reader:
     definitions: Definitions
@@ -137,7 +150,7 @@ class _Reader:
             includes=self._inclusions(results.get("_include", []), wildcard=True),
             revincludes=self._inclusions(results.get("_revinclude", []), wildcard=False),
             sort=self._sort(base, _last(results, "_sort", "")),
-            count=_count(_last(results, "_count", str(DEFAULT_COUNT))),
+            count=parse_count(_last(results, "_count", "")),
             offset=decode_token(token) if (token := _last(results, "_page_token", "")) else 0,
             elements=tuple(filter(None, _last(results, "_elements", "").split(","))),
             summary=_summary(_last(results, "_summary", "false")),
@@ -225,12 +238,6 @@ _RESULT_PARAMETERS = {
 
 def _last(results: dict[str, list[tuple[str, str]]], name: str, default: str) -> str:
     return results[name][-1][1] if name in results else default
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise invalid_query("_count must be a whole number")
-    return min(int(text), MAX_COUNT)
 
 
 def _summary(text: str) -> str:

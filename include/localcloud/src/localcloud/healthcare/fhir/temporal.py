@@ -45,7 +45,7 @@ def date_range(text: str) -> tuple[int, int]:
         raise ValueError("not a FHIR date")
     parts = match.groupdict()
     fraction = (parts["fraction"] or "")[:6]
-    start = datetime(
+    local = datetime(
         int(parts["year"]),
         int(parts["month"] or 1),
         int(parts["day"] or 1),
@@ -54,8 +54,15 @@ def date_range(text: str) -> tuple[int, int]:
         min(int(parts["second"] or 0), 59),
         int(fraction.ljust(6, "0") or 0) if fraction else 0,
         tzinfo=UTC,
-    ) - _offset(parts["zone"])
-    return microseconds(start), microseconds(_end(start, parts, len(fraction))) - 1
+    )
+    shift = _offset(parts["zone"]) // _MICROSECOND
+    start = microseconds(local) - shift
+    try:
+        end = microseconds(_end(local, parts, len(fraction))) - shift - 1
+    except (OverflowError, ValueError):
+        # The end of 9999 is past what a datetime holds; it means "for ever".
+        end = LATEST
+    return start, end
 
 
 def _offset(zone: str | None) -> timedelta:

@@ -15,6 +15,8 @@ from localcloud.healthcare.fhir.outcomes import FhirError, invalid_resource, unp
 from localcloud.healthcare.fhir.primitives import ID, defect
 from localcloud.healthcare.fhir.references import parse_local
 
+# Far beyond any real resource; keeps every later walk within Python's stack.
+_MAX_DEPTH = 64
 _ELEMENT_FIELDS = frozenset({"id", "extension"})
 
 
@@ -69,7 +71,7 @@ class _Walk:
         if not isinstance(value, dict):
             raise unparseable("want a resource", path)
         resource_type = value.get("resourceType")
-        if resource_type not in self.definitions.resource_types:
+        if str(resource_type) not in self.definitions.resource_types:
             raise FhirError(
                 400, "not-supported", "bad_resource_type", "unsupported resource type", path
             )
@@ -78,6 +80,8 @@ class _Walk:
         self.fields({k: v for k, v in value.items() if k != "resourceType"}, resource_type, path)
 
     def fields(self, value: Json, type_name: str, path: str) -> None:
+        if path.count(".") > _MAX_DEPTH:
+            raise unparseable("the resource is nested too deeply")
         table = self.definitions.elements[type_name]
         choices: set[str] = set()
         for name, item in value.items():

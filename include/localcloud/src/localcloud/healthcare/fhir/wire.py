@@ -88,7 +88,26 @@ def body_of(call: Call, content_type: str = FHIR_JSON) -> Any:
         raise FhirError(
             415, "not-supported", "unsupported_media_type", f"want Content-Type: {content_type}"
         )
+    return decode(call.body)
+
+
+def decode(body: bytes) -> Any:
+    """Decode JSON, which must be UTF-8 through and through.
+
+    Raises
+    ------
+    FhirError
+        400 when it is not.
+    """
     try:
-        return json.loads(call.body.decode("utf-8"))
-    except ValueError as error:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        if b"\\u" in body:
+            # An escape can smuggle in half a character, which UTF-8 does not have.
+            dumps(value).encode("utf-8")
+    except (ValueError, RecursionError) as error:
         raise unparseable("the body is not JSON in UTF-8") from error
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
