@@ -10,10 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from stack.errors import StackError
 
 _TIMEOUT_SECONDS = 30.0
+_PAGE = 100
+"""The most that Airflow returns at once (api.maximum_page_limit)."""
+_READS_AGAIN = Retry(total=4, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504))
+"""Reads only: SQLite has one writer, and a busy moment must not end a demo."""
 
 
 class AirflowApi:
@@ -24,16 +30,18 @@ class AirflowApi:
         self._login = {"username": user, "password": password}
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy is of no use on the way to this machine
+        self._session.mount("http://", HTTPAdapter(max_retries=_READS_AGAIN))
 
     def health(self) -> dict[str, dict[str, Any]]:
         """Return each component's status and latest heartbeat; needs no login."""
-        answer = self._session.get(f"{self._base_url}/api/v2/monitor/health", timeout=5)
+        # Whoever asks asks again by himself, and counts the seconds.
+        answer = requests.get(f"{self._base_url}/api/v2/monitor/health", timeout=5)
         answer.raise_for_status()
         return answer.json()
 
     def dags(self) -> dict[str, bool]:
         """Return whether each known DAG is paused."""
-        rows = self._call("GET", "dags", params={"limit": 100})["dags"]
+        rows = self._call("GET", "dags", params={"limit": _PAGE})["dags"]
         return {row["dag_id"]: row["is_paused"] for row in rows}
 
     def import_errors(self) -> dict[str, str]:
@@ -57,12 +65,18 @@ class AirflowApi:
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the latest runs of a DAG, newest first."""
-        params = {"limit": 100, "order_by": "-run_after"}
+        params = {"limit": _PAGE, "order_by": "-run_after"}
         return self._call("GET", f"dags/{_part(dag_id)}/dagRuns", params=params)["dag_runs"]
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run, or with ``~`` those of all runs of the DAG."""
         path = f"dags/{_part(dag_id)}/dagRuns/{_part(run_id)}/taskInstances"
-        return self._call("GET", path, params={"limit": 100})["task_instances"]
+        rows: list[dict[str, Any]] = []
+        while True:
+            page = self._call("GET", path, params={"limit": _PAGE, "offset": len(rows)})
+            rows += page["task_instances"]
+            if len(rows) >= page["total_entries"] or not page["task_instances"]:
+                return rows
 
     def upsert(self, collection: str, entities: Sequence[Mapping[str, Any]]) -> None:
         """Create or overwrite connections, pools or variables.
@@ -82,10 +96,10 @@ class AirflowApi:
 
     def _call(self, verb: str, path: str, **request: Any) -> Any:
         url = f"{self._base_url}/api/v2/{path}"
-        answer = self._session.request(verb, url, timeout=_TIMEOUT_SECONDS, **request)
+        answer = self._send(verb, url, **request)
         if answer.status_code == requests.codes.unauthorized:
             self._log_in()
-            answer = self._session.request(verb, url, timeout=_TIMEOUT_SECONDS, **request)
+            answer = self._send(verb, url, **request)
         if not answer.ok:
             raise StackError(
                 "airflow-refused",
@@ -93,9 +107,19 @@ class AirflowApi:
             )
         return answer.json()
 
+    def _send(self, verb: str, url: str, **request: Any) -> requests.Response:
+        try:
+            return self._session.request(verb, url, timeout=_TIMEOUT_SECONDS, **request)
+        except requests.RequestException as error:
+            raise StackError(
+                "airflow-unreachable",
+                f"Airflow does not answer at {self._base_url} ({type(error).__name__}); "
+                "see the api-server's log.",
+            ) from error
+
     def _log_in(self) -> None:
         url = f"{self._base_url}/auth/token"
-        answer = self._session.post(url, json=self._login, timeout=_TIMEOUT_SECONDS)
+        answer = self._send("POST", url, json=self._login)
         if not answer.ok:
             raise StackError(
                 "airflow-login",

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
 
 from stack.cluster import provision_cluster
@@ -76,6 +77,8 @@ def _status() -> int:
 
 
 def _demo() -> int:
+    # Google's libraries tell every user of Python 3.11 when its support ends.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     # The DICOM and Google libraries take a second to load, and no other command needs them.
     from stack.demo.run import run_demo  # noqa: PLC0415 - the comment above
 

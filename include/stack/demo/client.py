@@ -35,7 +35,8 @@ class DemoCloud:
         )
         self._incoming = client.bucket(INCOMING_BUCKET)
         self._state = client.bucket(STATE_BUCKET)
-        self._fhir = f"{ports.url('healthcare')}/v1/{FHIR_STORE}/fhir"
+        self._fhir = f"{ports.endpoints()['healthcare']}/v1/{FHIR_STORE}/fhir"
+        self._claims: dict[str, Mapping[str, Any]] = {}  # what is read here of a claim stays
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -47,8 +48,10 @@ class DemoCloud:
 
     def study_keys(self) -> dict[str, str]:
         """Return the key that each claimed StudyInstanceUID got."""
-        claims = (json.loads(blob.download_as_bytes()) for blob in self._list("claims/"))
-        return {claim["study_instance_uid"]: claim["study_key"] for claim in claims}
+        for blob in self._state.list_blobs(prefix="claims/"):
+            if blob.name not in self._claims:
+                self._claims[blob.name] = json.loads(blob.download_as_bytes())
+        return {row["study_instance_uid"]: row["study_key"] for row in self._claims.values()}
 
     def summary(self, study_key: str) -> dict[str, Any] | None:
         """Return how the study's first version ended, or None while it has not."""
@@ -68,9 +71,6 @@ class DemoCloud:
                 for item in report.get("imagingStudy", ())
             )
         ]
-
-    def _list(self, prefix: str) -> list[storage.Blob]:
-        return list(self._state.list_blobs(prefix=prefix))
 
     def _search(self, resource_type: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
         answer = self._session.get(

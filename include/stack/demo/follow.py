@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +16,35 @@ from stack.waiting import Watch
 
 PIPELINE_DAG = "study_pipeline"
 ENDED = frozenset({"success", "failed"})
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 1.0
 
-Run = Mapping[str, Any]
+_UNDER_WAY = frozenset({"queued", "running", "up_for_reschedule", "deferred", "awaiting_input"})
+_IN_TROUBLE = {"up_for_retry": "failed and is tried again", "failed": "failed"}
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A run and its task instances, as Airflow's API tells them."""
+
+    run: Row
+    tasks: Sequence[Row]
+
+    @property
+    def ended(self) -> bool:
+        return self.run["state"] in ENDED
+
+    @property
+    def stage(self) -> str:
+        """Name the tasks under way or in trouble; empty between two tasks."""
+        trouble = [
+            f"{row['task_id']} ({_IN_TROUBLE[row['state']]})"
+            for row in self.tasks
+            if row["state"] in _IN_TROUBLE
+        ]
+        under_way = [row["task_id"] for row in self.tasks if row["state"] in _UNDER_WAY]
+        return ", ".join(sorted({*trouble, *under_way}))
 
 
 @dataclass(frozen=True)
@@ -34,54 +59,60 @@ class Follower:
     def wait(self, studies: Sequence[SentStudy], seconds: float) -> list[StudyOutcome]:
         """Return what became of every study, also of those that are stuck after ``seconds``."""
         deadline = time.monotonic() + seconds
+        keys: dict[str, str] = {}
         while True:
             self.watch.check()
-            keys = self.cloud.study_keys()
-            runs = {run["dag_run_id"]: run for run in self.api.runs(PIPELINE_DAG)}
-            found = {study.name: _run_of(study, keys, runs) for study in studies}
-            self.progress.show(self._text(studies, found))
-            all_ended = all(run and run["state"] in ENDED for run in found.values())
+            if len(keys) < len(studies):
+                keys = self._keys(studies)
+            runs = self._runs(keys)
+            self.progress.show({study.name: _state(runs.get(study.name)) for study in studies})
+            all_ended = all(study.name in runs and runs[study.name].ended for study in studies)
             if all_ended or time.monotonic() > deadline:
                 break
+            # Every look costs the machine that the studies are to be read on.
             time.sleep(_POLL_SECONDS)
-        return [
-            self._outcome(study, keys.get(study.study_instance_uid, ""), found[study.name])
+        return [self._outcome(study, keys, runs) for study in studies]
+
+    def _keys(self, studies: Sequence[SentStudy]) -> dict[str, str]:
+        """Return the key of each study that intake has claimed, by the study's name."""
+        claimed = self.cloud.study_keys()
+        return {
+            study.name: claimed[study.study_instance_uid]
             for study in studies
-        ]
+            if study.study_instance_uid in claimed
+        }
 
-    def _outcome(self, study: SentStudy, study_key: str, run: Run | None) -> StudyOutcome:
-        if not study_key:
+    def _runs(self, keys: Mapping[str, str]) -> dict[str, Followed]:
+        """Return the run of each study that has one, by the study's name."""
+        runs = {run["dag_run_id"]: run for run in self.api.runs(PIPELINE_DAG)}
+        tasks: dict[str, list[Row]] = {}
+        for row in self.api.task_instances(PIPELINE_DAG, "~"):
+            tasks.setdefault(row["dag_run_id"], []).append(row)
+        found = {name: f"study__{key}__v1" for name, key in keys.items()}
+        return {
+            name: Followed(runs[run_id], tasks.get(run_id, []))
+            for name, run_id in found.items()
+            if run_id in runs
+        }
+
+    def _outcome(
+        self, study: SentStudy, keys: Mapping[str, str], runs: Mapping[str, Followed]
+    ) -> StudyOutcome:
+        if study.name not in keys:
             return stuck(study, "", "intake has not claimed it: see the DAG study_intake")
-        if run is None:
-            return stuck(study, study_key, f"{PIPELINE_DAG} was not started: see study_intake")
-        tasks = self.api.task_instances(PIPELINE_DAG, run["dag_run_id"])
-        if run["state"] not in ENDED:
-            return stuck(study, study_key, f"still in {_stage(tasks)}")
-        summary = self.cloud.summary(study_key)
+        key, followed = keys[study.name], runs.get(study.name)
+        if followed is None:
+            return stuck(study, key, f"{PIPELINE_DAG} was not started: see the DAG study_intake")
+        if not followed.ended:
+            return stuck(study, key, f"stuck in {followed.stage or 'the scheduler'}")
+        summary = self.cloud.summary(key)
         reports = self.cloud.reports(study.study_instance_uid)
-        return judge(study, study_key, Evidence(run, tasks, summary, reports))
-
-    def _text(self, studies: Sequence[SentStudy], found: Mapping[str, Run | None]) -> str:
-        return " | ".join(f"{study.name}: {self._state(found[study.name])}" for study in studies)
-
-    def _state(self, run: Run | None) -> str:
-        if run is None:
-            return "waiting for intake"
-        if run["state"] in ENDED:
-            return "done" if run["state"] == "success" else "failed"
-        return _stage(self.api.task_instances(PIPELINE_DAG, run["dag_run_id"]))
+        return judge(study, key, Evidence(followed.run, followed.tasks, summary, reports))
 
 
-def _run_of(study: SentStudy, keys: Mapping[str, str], runs: Mapping[str, Run]) -> Run | None:
-    return runs.get(f"study__{keys.get(study.study_instance_uid)}__v1")
-
-
-def _stage(task_instances: Sequence[Mapping[str, Any]]) -> str:
-    """Name the tasks under way, or the one that is to come; with counts where mapped."""
-    for state in ("failed", "running", "queued", "up_for_retry", "up_for_reschedule", "deferred"):
-        if names := Counter(row["task_id"] for row in task_instances if row["state"] == state):
-            tasks = ", ".join(
-                f"{name} x{count}" if count > 1 else name for name, count in sorted(names.items())
-            )
-            return tasks if state == "running" else f"{tasks} ({state.replace('_', ' ')})"
-    return "the scheduler's queue"
+def _state(followed: Followed | None) -> str:
+    if followed is None:
+        return "waiting for intake"
+    if followed.ended:
+        return "done" if followed.run["state"] == "success" else "failed"
+    return followed.stage

@@ -65,6 +65,7 @@ def _send_and_wait(follower: Follower, say: Say) -> list[StudyOutcome]:
         for sample in batch:
             sent.append(send(sample, follower.cloud))
             say(f"sent {sample.name}")
+        follower.progress.restart()
         outcomes += follower.wait(sent, STUDIES_SECONDS)
     return outcomes
 
