@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,20 +17,21 @@ SHORTEST_DEADLINE_SECONDS = 10
 
 @dataclass
 class Aged:
-    """What the shortest ack deadline left of one message in four subscriptions."""
+    """What the shortest ack deadline left of one message in five subscriptions."""
 
     expired_after_seconds: float
     first: list[ReceivedMessage]
     again: list[ReceivedMessage]
     extended: list[ReceivedMessage]
+    acknowledged: list[ReceivedMessage]
     letters: list[ReceivedMessage]
-    slow_calls: list[Any] = field(default_factory=list)
+    slow_calls: list[Any]
 
 
 @pytest.fixture(scope="module")
 def aged(pubsub: Clients) -> Aged:
     topic, letters = pubsub.topic(), pubsub.topic()
-    expiring, extended, slow = (pubsub.subscription(topic) for _ in range(3))
+    expiring, extended, acknowledged, slow = (pubsub.subscription(topic) for _ in range(4))
     poisoned = pubsub.subscription(topic, dead_letter_policy={"dead_letter_topic": letters})
     graveyard = pubsub.subscription(letters)
     slow_calls: list[Any] = []
@@ -40,6 +41,7 @@ def aged(pubsub: Clients) -> Aged:
         pubsub.nack(poisoned, pubsub.pull(poisoned))
     pubsub.pull(poisoned)
     pubsub.modify(extended, pubsub.pull(extended), 60)
+    pubsub.acknowledge(acknowledged, pubsub.pull(acknowledged))
     began = time.monotonic()
     first = pubsub.pull(expiring)
     again = pubsub.drain(expiring, 1, within_seconds=15)
@@ -52,6 +54,7 @@ def aged(pubsub: Clients) -> Aged:
         first,
         again,
         pubsub.pull_now(extended),
+        pubsub.pull_now(acknowledged),
         pubsub.pull_now(graveyard),
         slow_calls,
     )
@@ -68,6 +71,11 @@ def test_an_unacknowledged_message_comes_back_at_its_deadline(aged: Aged) -> Non
 @pytest.mark.rule("pubsub.lease.extension", LEASE)
 def test_an_extended_lease_outlives_the_deadline(aged: Aged) -> None:
     assert aged.extended == []
+
+
+@pytest.mark.rule("pubsub.acknowledge", LEASE)
+def test_an_acknowledged_message_never_comes_back(aged: Aged) -> None:
+    assert aged.acknowledged == []
 
 
 @pytest.mark.rule("pubsub.lease.streaming", LEASE)
