@@ -20,6 +20,8 @@ IMPORT = (
 )
 OPERATIONS = "https://cloud.google.com/healthcare-api/docs/best-practices-lros"
 CANCELLED, NOT_FOUND, ABORTED = 1, 5, 10
+# Enough batches for a client to act before the last one.
+MANY = 160
 
 
 def upload(bucket: storage.Bucket, files: dict[str, bytes]) -> None:
@@ -141,7 +143,7 @@ def test_a_missing_bucket_or_object_fails_the_operation(
 
 @pytest.mark.rule("dicom.import.cancel", OPERATIONS)
 def test_a_cancelled_import_ends_early(store: DicomStore, bucket: storage.Bucket) -> None:
-    slices = ct_series(60, PixelData=bytes(64 * 64 * 2), Rows=64, Columns=64)
+    slices = ct_series(MANY)
     upload(bucket, {f"{n}.dcm": encoded(item) for n, item in enumerate(slices)})
     started = store.start_import(f"gs://{bucket.name}/**")
     store.datasets.operations().cancel(name=started["name"], body={}).execute()
@@ -156,7 +158,7 @@ def test_a_cancelled_import_ends_early(store: DicomStore, bucket: storage.Bucket
 def test_an_import_killed_half_way_is_aborted_and_can_be_repeated(
     start_cloud: Any, bucket_of: Callable[[str], storage.Bucket], tmp_path: Path
 ) -> None:
-    slices = ct_series(60)
+    slices = ct_series(MANY)
     with start_cloud(tmp_path) as first:
         store = DicomStore.create(first.healthcare)
         bucket = bucket_of(first.storage)
@@ -184,4 +186,4 @@ def test_an_import_killed_half_way_is_aborted_and_can_be_repeated(
             found = store.web.retrieve_instance(study, series, instance)
             assert found.PixelData
         again = store.wait(store.start_import(f"gs://{bucket.name}/**"))
-        assert again["metadata"]["counter"] == {"success": "60"}
+        assert again["metadata"]["counter"] == {"success": str(MANY)}

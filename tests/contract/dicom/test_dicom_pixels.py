@@ -74,6 +74,68 @@ def test_a_ct_slice_is_rendered_with_its_own_window(store: DicomStore) -> None:
     assert grey[4, 12] == 255, "400 HU is above the window"
 
 
+@pytest.mark.rule(
+    "dicom.rendered.window.level",
+    "https://dicom.nema.org/medical/dicom/current/output/html/part03.html#sect_C.11.2.1.2",
+)
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({}, 128),
+        ({"VOILUTFunction": "LINEAR_EXACT"}, 128),
+        ({"VOILUTFunction": "SIGMOID"}, 128),
+        ({"WindowCenter": [140, 0], "WindowWidth": [400, 1]}, 64),
+        ({"WindowWidth": 1}, 255),
+    ],
+)
+def test_the_window_and_not_the_frame_decides_how_bright_a_value_is(
+    store: DicomStore, attributes: dict[str, object], expected: int
+) -> None:
+    # Every pixel is 40 HU, so a picture stretched to the frame's own range would be black.
+    pixels = np.full((32, 32), 1064, "<u2").tobytes()
+    dataset = ct_series(1, PixelData=pixels, **attributes)[0]
+    store.put(dataset)
+    grey = picture(store.get(f"{path_of(dataset)}/rendered", accept="image/png").content)
+    assert (grey == expected).all()
+
+
+@pytest.mark.rule("dicom.rendered.odd_forms", RENDERED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "examples_palette.dcm",
+        "liver_1frame.dcm",
+        "SC_rgb_rle_16bit.dcm",
+        "SC_ybr_full_422_uncompressed.dcm",
+        "JPGExtended.dcm",
+        "693_J2KI.dcm",
+        "rtdose_1frame.dcm",
+    ],
+)
+def test_unusual_pixels_are_rendered_too(store: DicomStore, name: str) -> None:
+    dataset = stored(store, name)
+    answer = store.get(f"{path_of(dataset)}/rendered", accept="image/png")
+    assert answer.status_code == 200, answer.text
+    shown = picture(answer.content)
+    assert shown.shape[:2] == (dataset.Rows, dataset.Columns)
+    assert shown.min() < shown.max()
+
+
+@pytest.mark.rule("dicom.rendered.float", RENDERED)
+def test_float_pixels_are_rendered_over_their_range(store: DicomStore) -> None:
+    values = np.linspace(-1.0, 1.0, 32 * 32, dtype="<f4")
+    dataset = ct_series(1)[0]
+    for keyword in ("PixelData", "WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept"):
+        delattr(dataset, keyword)
+    dataset.BitsAllocated = 32
+    dataset.FloatPixelData = values.tobytes()
+    store.put(dataset)
+    answer = store.get(f"{path_of(dataset)}/rendered", accept="image/png")
+    assert answer.status_code == 200, answer.text
+    grey = picture(answer.content)
+    assert (grey[0, 0], grey[-1, -1]) == (0, 255)
+
+
 @pytest.mark.rule("dicom.rendered.types", RENDERED)
 def test_pictures_are_jpeg_unless_png_is_asked_for(store: DicomStore) -> None:
     dataset = ct_series(1)[0]

@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.locations.datasets
 """
 
+from __future__ import annotations
+
 import zoneinfo
 
 from localcloud.healthcare.operations import Operations

@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/Policy
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json

@@ -3,8 +3,12 @@
 Source: https://cloud.google.com/healthcare-api/docs/how-tos/long-running-operations
 """
 
+from __future__ import annotations
+
+import contextlib
 import json
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +60,7 @@ class OperationFailed(Exception):
 class Progress:
     """What a running operation reports; counts are instances, or files that could not be one."""
 
-    operations: "Operations"
+    operations: Operations
     name: str
     pending: int = 0
     success: int = 0
@@ -170,7 +174,9 @@ class Operations:
             # An operation must end, whatever broke in it; the message may not quote its data.
             message = f"internal error ({type(error).__name__})"
             outcome = {"error": {"code": INTERNAL, "message": message}}
-        self._finish(name, outcome, counter=progress.counter())
+        # A server that stops closes its database first; the next start ends what is left here.
+        with contextlib.suppress(sqlite3.ProgrammingError):
+            self._finish(name, outcome, counter=progress.counter())
 
     def _finish(self, name: str, outcome: Json, **metadata: object) -> Json:
         self.update(name, endTime=rfc3339(utc_now()), **metadata)

@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.locations.datasets
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import datetime
@@ -59,7 +61,7 @@ def required_id(call: Call, parameter: str) -> str:
     GoogleError
         400 when it is absent or has characters outside letters, digits, ``_``, ``-`` and ``.``.
     """
-    value = call.query.get(parameter, "")
+    value = call.query.get(parameter) or ""
     if not _RESOURCE_ID.fullmatch(value):
         raise invalid(f"invalid {parameter}: must match [\\p{{L}}\\p{{N}}_\\-\\.]{{1,256}}")
     return value
@@ -87,7 +89,7 @@ def merge_masked(call: Call, current: Json, patch: Json, mutable: frozenset[str]
     GoogleError
         400 when the mask is missing, or names a field that is unknown, immutable or output only.
     """
-    mask = [path for path in call.query.get("updateMask", "").split(",") if path]
+    mask = [path for path in (call.query.get("updateMask") or "").split(",") if path]
     if not mask:
         raise invalid("update_mask is required")
     merged = dict(current)
@@ -118,7 +120,7 @@ def present(body: Json) -> Json:
 def page(call: Call, names: Sequence[str]) -> tuple[list[str], str]:
     """Cut one page out of sorted `names`; the token is the last name already given."""
     size = _page_size(call)
-    after = _decode_token(call.query.get("pageToken", ""))
+    after = _decode_token(call.query.get("pageToken") or "")
     rest = [name for name in names if name > after]
     chosen = rest[:size]
     token = base64.urlsafe_b64encode(chosen[-1].encode()).decode() if len(rest) > size else ""
@@ -126,7 +128,7 @@ def page(call: Call, names: Sequence[str]) -> tuple[list[str], str]:
 
 
 def _page_size(call: Call) -> int:
-    text = call.query.get("pageSize", "") or "0"
+    text = call.query.get("pageSize") or "0"
     if not text.lstrip("-").isdigit() or int(text) < 0:
         raise invalid(f"invalid page_size {text!r}")
     return min(int(text) or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)

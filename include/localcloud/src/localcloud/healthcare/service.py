@@ -5,6 +5,8 @@ also has ``route(verb, path)`` adds paths that the discovery document lacks, suc
 by GET.
 """
 
+from __future__ import annotations
+
 from typing import ClassVar, Protocol, runtime_checkable
 
 from localcloud.contract.discovery import Contract, Route

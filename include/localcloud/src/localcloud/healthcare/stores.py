@@ -4,6 +4,8 @@ Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.
 and .../projects.locations.datasets.fhirStores
 """
 
+from __future__ import annotations
+
 import json
 import sqlite3
 from collections import defaultdict
@@ -168,7 +170,7 @@ class StoreMethods:
         collection = call.method_id.split(".")[-2]
         parent = call.params["parent"]
         self._resources.get(parent)
-        matches = label_filter(call.query.get("filter", ""))
+        matches = label_filter(call.query.get("filter") or "")
         stores = {
             store["name"]: store
             for store in self._resources.children(parent, collection)

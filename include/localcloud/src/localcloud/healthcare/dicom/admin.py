@@ -1,5 +1,7 @@
 """What a DICOM store offers beside DICOMweb: import and metrics."""
 
+from __future__ import annotations
+
 from localcloud.healthcare.dicom.importer import Import, ObjectPattern
 from localcloud.healthcare.dicom.index import Index, Scope
 from localcloud.healthcare.dicom.ingest import Ingest

@@ -4,6 +4,8 @@ Source: https://cloud.google.com/healthcare-api/docs/dicom#search_transaction; w
 which level is DICOM PS3.3 section C.7 (patient, study, series and equipment modules).
 """
 
+from __future__ import annotations
+
 import re
 
 from pydicom.datadict import tag_for_keyword

@@ -4,6 +4,8 @@ Source: https://pydicom.github.io/pydicom/stable/guides/decoding/decoder_plugins
 DICOM PS3.5 sections 8.2 and A.4
 """
 
+from __future__ import annotations
+
 import contextlib
 
 import imagecodecs

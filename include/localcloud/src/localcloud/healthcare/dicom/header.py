@@ -3,6 +3,8 @@
 Source: DICOM PS3.18 annex F and https://cloud.google.com/healthcare-api/docs/dicom#metadata_resources
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import math

@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.locations.datasets.dicomStores/import
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +43,7 @@ class ObjectPattern:
     expression: re.Pattern[str]
 
     @classmethod
-    def parse(cls, uri: str) -> "ObjectPattern":
+    def parse(cls, uri: str) -> ObjectPattern:
         """Read a URI with ``*``, ``**`` and ``?``.
 
         Raises

@@ -5,6 +5,8 @@ returns comes from the stored header.
 Source: https://cloud.google.com/healthcare-api/docs/dicom#search_transaction
 """
 
+from __future__ import annotations
+
 import json
 import sqlite3
 from collections.abc import Sequence

@@ -3,6 +3,8 @@
 STOW and import differ in where files come from and in how they report; this is what they share.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,6 +3,8 @@
 Source: RFC 9110 section 12.5.1 and DICOM PS3.18 section 8.7
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, field
 
@@ -18,7 +20,7 @@ class MediaType:
     parameters: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str) -> "MediaType":
+    def parse(cls, text: str) -> MediaType:
         """Read one media type; what cannot be read gives an empty name."""
         match = _ENTRY.match(text)
         if match is None:

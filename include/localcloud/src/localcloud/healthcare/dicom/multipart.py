@@ -3,6 +3,8 @@
 Source: RFC 2387, RFC 2046 section 5.1 and DICOM PS3.18 section 8.6
 """
 
+from __future__ import annotations
+
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ def split(body: bytes, boundary: str) -> list[Part]:
     position = 0 if body.startswith(delimiter) else body.find(b"\r\n" + delimiter) + 2
     if position == 1:
         raise invalid("invalid multipart body: the boundary of the Content-Type does not occur")
-    parts = []
+    parts: list[Part] = []
     while True:
         position += len(delimiter)
         if body.startswith(b"--", position):

@@ -5,11 +5,14 @@ gone is dropped, and the instance stays.
 Source: https://cloud.google.com/healthcare-api/docs/how-tos/dicom-pubsub
 """
 
+from __future__ import annotations
+
 import datetime
 import email.utils
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from localcloud.healthcare.dicom.index import Instance
 from localcloud.healthcare.stores import Resources
@@ -47,11 +50,11 @@ class Notifications:
                 self._outbox.add(tx, legacy_topic, name, {})
 
 
-def _legacy_topic(config: dict, action: Action) -> str:
+def _legacy_topic(config: Mapping[str, Any], action: Action) -> str:
     wanted = action is Action.STORE or (
         action is Action.IMPORT and config.get("sendForBulkImport", False)
     )
-    return config.get("pubsubTopic", "") if wanted else ""
+    return str(config.get("pubsubTopic", "")) if wanted else ""
 
 
 def _attributes(action: Action, instance: Instance) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """How an import reads Cloud Storage without knowing the Storage service."""
 
+from __future__ import annotations
+
 from typing import Protocol
 
 

@@ -5,13 +5,15 @@ millisecond whatever its size.
 Source: DICOM PS3.10 section 7, PS3.5 section 7 and PS3.18 annex F
 """
 
+from __future__ import annotations
+
 import io
 import logging
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydicom import config
@@ -41,6 +43,8 @@ config.logger.setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module="pydicom")
 
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+
+StopWhen = Callable[[BaseTag, str | None, int], bool]
 
 _PREAMBLE_BYTES = 128
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -147,7 +151,7 @@ def _at_pixel_data(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 
 def _elements(
-    stream: io.BytesIO, size: int, implicit: bool, little: bool, stop_when
+    stream: io.BytesIO, size: int, implicit: bool, little: bool, stop_when: StopWhen
 ) -> Iterator[tuple[BaseTag, DataElement | RawDataElement]]:
     seen: set[int] = set()
     end = stream.tell()

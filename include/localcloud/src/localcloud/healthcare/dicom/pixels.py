@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/healthcare-api/docs/dicom#retrieve_transaction
 """
 
+from __future__ import annotations
+
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,21 +15,15 @@ import pydicom
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.pixels import (
-    apply_color_lut,
-    apply_modality_lut,
-    apply_voi_lut,
-    pixel_array,
-)
+from pydicom.pixels import pixel_array
 from pydicom.uid import ExplicitVRLittleEndian
 
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom import codecs
+from localcloud.healthcare.dicom.display import displayed
 from localcloud.healthcare.dicom.part10 import PIXEL_TAGS
 
 codecs.register()
-
-_FULL_RANGE = 255
 
 
 def not_acceptable(message: str) -> GoogleError:
@@ -77,7 +73,7 @@ class FrameSource:
     dataset: Dataset
 
     @classmethod
-    def open(cls, data: bytes) -> "FrameSource":
+    def open(cls, data: bytes) -> FrameSource:
         """Open a stored file, which must have pixel data."""
         dataset = pydicom.dcmread(io.BytesIO(data))
         if not PIXEL_TAGS & set(dataset.keys()):
@@ -118,24 +114,7 @@ class FrameSource:
 
     def picture(self, number: int) -> Image.Image:
         """Return a frame as 8-bit grey or RGB, windowed as the file itself says."""
-        pixels = self._array(number)
-        if self.dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-            colours = apply_color_lut(pixels, self.dataset)
-            return Image.fromarray((colours >> _excess_bits(colours)).astype(np.uint8))
-        if pixels.ndim == 3:
-            return Image.fromarray(pixels.astype(np.uint8))
-        return Image.fromarray(self._grey(pixels))
-
-    def _grey(self, pixels: np.ndarray) -> np.ndarray:
-        values = apply_modality_lut(pixels, self.dataset)
-        if "WindowWidth" in self.dataset or "VOILUTSequence" in self.dataset:
-            values = apply_voi_lut(values, self.dataset)
-        values = np.asarray(values, np.float64)
-        low, high = float(values.min()), float(values.max())
-        scaled = (values - low) * (_FULL_RANGE / (high - low) if high > low else 0.0)
-        grey = np.rint(scaled).astype(np.uint8)
-        inverted = self.dataset.get("PhotometricInterpretation") == "MONOCHROME1"
-        return _FULL_RANGE - grey if inverted else grey
+        return Image.fromarray(displayed(self._array(number), self.dataset))
 
     def _packed(self, number: int) -> bytes:
         bits = int(self.dataset.Rows) * int(self.dataset.Columns)
@@ -148,10 +127,6 @@ class FrameSource:
     def _array(self, number: int, raw: bool = False) -> np.ndarray:
         plugin = codecs.plugin_for(self.transfer_syntax)
         return pixel_array(self.dataset, index=number - 1, raw=raw, decoding_plugin=plugin)
-
-
-def _excess_bits(colours: np.ndarray) -> int:
-    return 8 if colours.dtype.itemsize > 1 else 0
 
 
 def bulk_value(data: bytes, path: Sequence[str]) -> bytes:

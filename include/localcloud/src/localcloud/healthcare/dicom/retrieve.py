@@ -4,6 +4,8 @@ Source: https://cloud.google.com/healthcare-api/docs/dicom#retrieve_transaction 
 DICOM PS3.18 section 10.4
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -142,7 +144,7 @@ class Retriever:
             source = FrameSource.open(self._blobs.read(instance.sha256))
             source.check([number])
             picture = source.picture(number)
-        return Reply(200, encode_picture(picture, kind, call.query.get("viewport", "")), kind)
+        return Reply(200, encode_picture(picture, kind, call.query.get("viewport") or ""), kind)
 
     def bulk_data(self, call: Call, instance: Instance, path: Sequence[str]) -> Reply:
         """Answer with one element's value, pixel data decoded.

@@ -6,9 +6,12 @@ Source: https://cloud.google.com/healthcare-api/docs/dicom#search_transaction an
 DICOM PS3.18 section 10.6
 """
 
+from __future__ import annotations
+
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from localcloud.healthcare.dicom import attributes
 from localcloud.healthcare.dicom.attributes import tag_of
@@ -107,7 +110,7 @@ class SearchQuery:
     offset: int
 
     @classmethod
-    def parse(cls, call: Call, level: Level) -> "SearchQuery":
+    def parse(cls, call: Call, level: Level) -> SearchQuery:
         """Read the query of a request.
 
         Raises
@@ -204,11 +207,14 @@ def _words(name: str) -> list[str]:
     return [word for word in re.split(r"[\s^=]+", name.casefold()) if word]
 
 
-def _result(header: Header, row: dict[str, object], level: Level, query: SearchQuery) -> Header:
+def _result(header: Header, row: dict[str, Any], level: Level, query: SearchQuery) -> Header:
     computed = {}
     for tag, (vr, column) in level.computed.items():
-        values = str(row[column]).split(",") if vr == "CS" else [row[column]]
-        computed[tag] = {"vr": vr, "Value": sorted(value for value in values if value != "")}
+        if vr == "CS":
+            values: list[Any] = sorted(filter(None, str(row[column]).split(",")))
+        else:
+            values = [row[column]]
+        computed[tag] = {"vr": vr, "Value": values}
     available = {
         tag: document
         for tag, document in {**header, **computed}.items()

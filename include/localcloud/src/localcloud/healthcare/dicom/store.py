@@ -1,5 +1,7 @@
 """The parts of a DICOM store put together."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from localcloud.healthcare.dicom.admin import DicomAdminMethods

@@ -5,6 +5,8 @@ Source: https://cloud.google.com/healthcare-api/docs/dicom#store_transaction and
 DICOM PS3.18 section 10.5
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from localcloud.healthcare.dicom import multipart, xml

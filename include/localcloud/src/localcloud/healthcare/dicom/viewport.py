@@ -4,6 +4,8 @@ Source: DICOM PS3.18 section 8.3.5.1.3 and
 https://cloud.google.com/healthcare-api/docs/dicom#rendered_resources
 """
 
+from __future__ import annotations
+
 import io
 from dataclasses import dataclass
 
@@ -28,7 +30,7 @@ class Viewport:
     region: tuple[int, int, int, int]
 
     @classmethod
-    def parse(cls, text: str) -> "Viewport":
+    def parse(cls, text: str) -> Viewport:
         """Read ``vw,vh`` or ``vw,vh,sx,sy,sw,sh``; an empty part of the region is its default.
 
         Raises

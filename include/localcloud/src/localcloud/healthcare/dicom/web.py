@@ -3,6 +3,8 @@
 Source: https://cloud.google.com/healthcare-api/docs/dicom
 """
 
+from __future__ import annotations
+
 import json
 
 from localcloud.errors import GoogleError

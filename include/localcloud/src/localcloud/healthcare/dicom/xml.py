@@ -3,31 +3,37 @@
 Source: DICOM PS3.19 section A.1 and PS3.18 section F.2
 """
 
+from __future__ import annotations
+
+from typing import Any, TypeAlias
 from xml.etree import ElementTree
 
 from pydicom.datadict import keyword_for_tag
 
 from localcloud.healthcare.dicom.header import Header
 
+# Keyword and private creator by tag.
+Private: TypeAlias = dict[str, tuple[str, str]]
+
 CONTENT_TYPE = "application/dicom+xml"
 _NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NAME_PARTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 
 
-def native_model(header: Header, private: dict[str, tuple[str, str]] | None = None) -> bytes:
+def native_model(header: Header, private: Private | None = None) -> bytes:
     """Serialise a dataset.
 
     Parameters
     ----------
     private
-        Keyword and private creator by tag, for private elements that have a keyword.
+        Private elements that have a keyword.
     """
     root = ElementTree.Element("NativeDicomModel", {"xml:space": "preserve"})
     _write(root, header, private or {})
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
-def _write(parent: ElementTree.Element, header: Header, private: dict) -> None:
+def _write(parent: ElementTree.Element, header: Header, private: Private) -> None:
     for tag, document in header.items():
         keyword, creator = private.get(tag, (keyword_for_tag(tag), ""))
         names = {"tag": tag, "vr": document["vr"], "keyword": keyword, "privateCreator": creator}
@@ -42,7 +48,7 @@ def _write(parent: ElementTree.Element, header: Header, private: dict) -> None:
 
 
 def _write_value(
-    element: ElementTree.Element, vr: str, number: int, value: object, private: dict
+    element: ElementTree.Element, vr: str, number: int, value: Any, private: Private
 ) -> None:
     numbered = {"number": str(number)}
     if vr == "SQ":
