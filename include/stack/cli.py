@@ -14,7 +14,7 @@ from stack.errors import StackError
 from stack.layout import REPOSITORY, layout_from
 from stack.ports import ports_from
 from stack.record import read_record
-from stack.shutdown import stop_stack
+from stack.shutdown import STOP_SIGNALS, stop_stack
 from stack.startup import exclusive
 from stack.status import access_text, stack_status
 from stack.up import bring_up
@@ -30,8 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("demo", help="run the sample studies in a stack of their own")
     commands.add_parser("provision", help="make an Airflow that something else started ready")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
     try:
         return _COMMANDS[options.command]()
     except StackError as error:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from stack.components import STOP_ORDER
 from stack.layout import Layout
 from stack.processes import find, kill, marked, stop_trees
 from stack.record import read_record
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 Say = Callable[[str], None]
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Finish stopping although Ctrl-C is pressed again; it takes ten seconds at the most."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def stop_stack(layout: Layout, say: Say) -> int:

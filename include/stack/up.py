@@ -9,7 +9,7 @@ from stack.ports import Ports
 from stack.provision import provision
 from stack.record import read_record
 from stack.settings import read_settings
-from stack.shutdown import stop_stack
+from stack.shutdown import stop_stack, uninterrupted
 from stack.startup import running_watch, start_stack
 from stack.status import access_text, stack_status
 
@@ -31,7 +31,8 @@ def bring_up(layout: Layout, ports: Ports, say: Say) -> int:
         provision(settings, api, running_watch(layout), say)
     except BaseException:
         say("stopping what was started")
-        stop_stack(layout, lambda line: None)
+        with uninterrupted():
+            stop_stack(layout, lambda line: None)
         raise
     say(f"\n{access_text(layout, ports)}\n\nStop it with: make down")
     return 0

@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import requests
+from google.api_core.exceptions import GoogleAPIError
+
 from samples.catalog import catalog
 from stack.demo.client import DemoCloud
 from stack.demo.follow import Follower
@@ -16,11 +19,12 @@ from stack.demo.outcome import StudyOutcome
 from stack.demo.progress import Progress
 from stack.demo.studies import send
 from stack.demo.table import render
+from stack.errors import StackError
 from stack.layout import Layout
 from stack.ports import Ports
 from stack.provision import provision
 from stack.settings import read_settings
-from stack.shutdown import stop_stack
+from stack.shutdown import stop_stack, uninterrupted
 from stack.startup import running_watch, start_stack
 
 STUDIES_SECONDS = 240.0
@@ -42,18 +46,27 @@ def run_demo(layout: Layout, ports: Ports, result: Path, say: Say) -> int:
         watch = running_watch(layout)
         settings = read_settings(layout.settings).with_endpoints(ports.endpoints())
         provision(settings, api, watch, say)
-        progress = Progress(sys.stdout)
-        try:
-            follower = Follower(api, DemoCloud(ports), watch, progress)
-            outcomes = _send_and_wait(follower, say)
-        finally:
-            progress.close()
+        follower = Follower(api, DemoCloud(ports), watch, Progress(sys.stdout))
+        outcomes = _outcomes(follower, say)
     finally:
         say("stopping the stack")
-        stop_stack(layout, lambda line: None)
+        with uninterrupted():
+            stop_stack(layout, lambda line: None)
     write_result(result, outcomes)
     say(f"\n{render(outcomes)}\n\nSeconds run from _COMPLETE to the report. Details: {result}")
     return 1 if any(outcome.mismatches for outcome in outcomes) else 0
+
+
+def _outcomes(follower: Follower, say: Say) -> list[StudyOutcome]:
+    try:
+        return _send_and_wait(follower, say)
+    except (GoogleAPIError, requests.RequestException) as error:
+        follower.watch.check()  # a component that ended is the better explanation
+        raise StackError(
+            "cloud-refused", f"the local cloud did not serve the demo: {error}"
+        ) from error
+    finally:
+        follower.progress.close()
 
 
 def _send_and_wait(follower: Follower, say: Say) -> list[StudyOutcome]:
