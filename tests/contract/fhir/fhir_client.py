@@ -26,6 +26,11 @@ FHIR_STORES = (
 CONFORMANCE = "https://cloud.google.com/healthcare-api/docs/fhir"
 INTEGRITY = "https://cloud.google.com/healthcare-api/docs/concepts/fhir-referential-integrity"
 PUBSUB = "https://cloud.google.com/healthcare-api/docs/fhir-pubsub"
+RETRIES = (
+    "https://cloud.google.com/healthcare-api/docs/best-practices-request-latency-error-handling"
+)
+# What the local cloud promises beyond Google's documents.
+DECISION = "docs/adr/0001-fhir-store-of-our-own.md"
 HTTP = "https://hl7.org/fhir/R4/http.html"
 SEARCH = "https://hl7.org/fhir/R4/search.html"
 

@@ -9,6 +9,7 @@ import time
 import pytest
 from tests.contract.fhir.fhir_client import (
     CONFORMANCE,
+    DECISION,
     FHIR_METHODS,
     HTTP,
     SYSTEM,
@@ -254,6 +255,7 @@ def test_bundle_has_an_entry_limit(fhir: FhirClient) -> None:
     assert (answer.status, answer.issue["code"]) == (400, "too-costly")
 
 
+@pytest.mark.rule("fhir.transaction.rate", DECISION)
 def test_ten_entry_transactions_keep_up_with_the_pipeline(fhir: FhirClient) -> None:
     count = 10
     started = time.monotonic()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from tests.contract.fhir.fhir_client import (
     FHIR_METHODS,
+    RETRIES,
     SYSTEM,
     FhirClient,
     entry,
@@ -158,3 +161,41 @@ def test_racing_writers_make_one_resource(new_store: Callable[..., FhirClient], 
     assert len(store.search("Observation", criterion(value)).ids) == 1
     assert sum("201" in outcome for outcome in outcomes) == 1
     assert sum("200" in outcome for outcome in outcomes) == len(writers) - 1
+
+
+@pytest.mark.rule("fhir.identifier.escapes", "https://hl7.org/fhir/R4/search.html#escaping")
+@pytest.mark.parametrize("value", ["a,b", "a|b", "a\\b", "a b", "a+b", "a&b=c", "a%7Cb", "é"])
+def test_any_identifier_can_be_a_criterion(
+    new_store: Callable[..., FhirClient], value: str
+) -> None:
+    store = new_store()
+    escaped = value.replace("\\", "\\\\").replace(",", "\\,").replace("|", "\\|")
+    query = {"identifier": f"{SYSTEM}|{escaped}"}
+    first = store.conditional_update(observation(value), query)
+    second = store.conditional_update(observation(value), query)
+    bundled = store.transaction(
+        entry("PUT", f"Observation?{urlencode(query)}", observation(value)),
+    )
+    assert (first.status, second.status, bundled.statuses) == (201, 200, ["200 OK"])
+    assert second.body["id"] == first.body["id"]
+    assert store.search("Observation", query).ids == {first.body["id"]}
+    assert not store.search("Observation", {"identifier": f"{SYSTEM}|b"}).ids
+
+
+@pytest.mark.rule("fhir.identifier.system-only", "https://hl7.org/fhir/R4/search.html#token")
+def test_a_system_alone_finds_but_is_no_criterion(new_store: Callable[..., FhirClient]) -> None:
+    store = new_store()
+    made = store.create(observation()).body
+    assert store.search("Observation", {"identifier": f"{SYSTEM}|"}).ids == {made["id"]}
+    assert store.conditional_delete("Observation", {"identifier": f"{SYSTEM}|"}).status == 400
+
+
+@pytest.mark.rule("fhir.errors.retried-503", RETRIES)
+def test_a_repeated_call_after_a_fault_changes_nothing_twice(
+    no_faults: Any, fhir: FhirClient
+) -> None:
+    value = unique()
+    no_faults.fault("*.fhirStores.fhir.conditionalUpdate", status=503, times=2)
+    answers = [fhir.conditional_update(observation(value), criterion(value)) for _ in range(4)]
+    assert [answer.status for answer in answers] == [503, 503, 201, 200]
+    assert answers[0].body["error"]["status"] == "UNAVAILABLE"

@@ -14,6 +14,7 @@ from google.cloud import pubsub_v1
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from tests.contract.fhir.fhir_client import (
+    DECISION,
     PUBSUB,
     SYSTEM,
     FhirClient,
@@ -133,6 +134,7 @@ def test_a_missing_topic_does_not_fail_the_write(new_store: Callable[..., FhirCl
     assert store.create(patient()).status == 201
 
 
+@pytest.mark.rule("fhir.durability.kill", DECISION)
 def test_acknowledged_writes_survive_a_kill(start_cloud: Callable[..., Any], tmp_path: Any) -> None:
     with start_cloud(tmp_path) as running:
         store = FhirClient.of_new_store(running.healthcare)

@@ -34,7 +34,8 @@ from localcloud.healthcare.fhir.references import rewrite
 from localcloud.healthcare.fhir.work import Work, new_id
 
 _Result = TypeVar("_Result")
-_ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3}
+# Deletes come before all of these.
+_ORDER = {"POST": 1, "PUT": 2, "PATCH": 2, "GET": 3}
 
 
 def run_transaction(work: Work, entries: Sequence[Entry]) -> dict[int, Written]:

@@ -70,8 +70,8 @@ class _Walk:
     def resource(self, value: object, path: str) -> None:
         if not isinstance(value, dict):
             raise unparseable("want a resource", path)
-        resource_type = value.get("resourceType")
-        if str(resource_type) not in self.definitions.resource_types:
+        resource_type = str(value.get("resourceType"))
+        if resource_type not in self.definitions.resource_types:
             raise FhirError(
                 400, "not-supported", "bad_resource_type", "unsupported resource type", path
             )
