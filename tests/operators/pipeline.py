@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import requests
+
 from wetread.core.errors import WetreadError
 from wetread.hooks.installation import Installation
 from wetread.operators.alerts import RaiseAlertOperator
@@ -51,6 +53,15 @@ class Pipeline:
     @property
     def installation(self) -> Installation:
         return Installation(CONNECTION)
+
+    def set_up(self) -> None:
+        """Create what the installation needs, as ``platform_setup`` does."""
+        platform = self.installation.platform
+        platform.create_topics()
+        platform.create_buckets()
+        platform.create_stores()
+        platform.create_study_key()
+        platform.validate()
 
     def upload(
         self, folder: str, files: Iterable[tuple[str, bytes]], *, complete: bool = True
@@ -102,6 +113,58 @@ class Pipeline:
         self.upload(folder, files)
         (run_id,) = self.intake()
         return self.run(run_id)
+
+    def left_behind(self, run_id: str, study_instance_uid: str) -> dict[str, Any]:
+        """Return all that one study left in the stores, without what names the study."""
+        summary = self.summary(run_id)
+        del summary["study_key"]
+        studies = self.resources("ImagingStudy", study_instance_uid)
+        reference = f"ImagingStudy/{studies[0]['id']}" if studies else ""
+        reports = [
+            report
+            for report in self.resources("DiagnosticReport")
+            if {"reference": reference} in report["imagingStudy"]
+        ]
+        observations = [
+            observation
+            for observation in self.resources("Observation")
+            if {"reference": reference} in observation["derivedFrom"]
+        ]
+        return {
+            "summary": summary,
+            "studies": len(studies),
+            "reports": [(r["status"], r["conclusion"], len(r.get("result", []))) for r in reports],
+            "observations": sorted(o["status"] for o in observations),
+            "instances": len(self.instance_uids(study_instance_uid)),
+            "staged": self.objects("staging/"),
+        }
+
+    def resources(
+        self, resource_type: str, study_instance_uid: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return resources of the FHIR store, all of a type or those of a study's identifier."""
+        hook, settings = self.installation.healthcare, self.installation.settings
+        store = self.installation.dataset.fhir_store(settings.fhir_store)
+        identifier = f"urn:dicom:uid|urn:oid:{study_instance_uid}"
+        params = {"_count": "1000"} | ({"identifier": identifier} if study_instance_uid else {})
+        url = f"{hook.endpoint('healthcare')}/v1/{store}/fhir/{resource_type}"
+        answer = requests.get(url, params=params, timeout=30)
+        answer.raise_for_status()
+        return [entry["resource"] for entry in answer.json().get("entry", [])]
+
+    def instance_uids(self, study_instance_uid: str) -> frozenset[str]:
+        return self.installation.dicomweb.instance_uids(study_instance_uid, "the test's study")
+
+    def alerts(self, run_id: str) -> set[str]:
+        """Take what waits in the subscription of critical alerts; return the study's alert ids."""
+        subscription = self.installation.pubsub.subscription("critical-alerts-audit")
+        messages = subscription.pull(100, 1)
+        subscription.acknowledge([message.ack_id for message in messages])
+        return {
+            message.attributes["alert_id"]
+            for message in messages
+            if message.attributes["study_key"] in run_id
+        }
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """Return the summary that the last task wrote."""

@@ -23,6 +23,7 @@ from wetread.core.settings import Settings
 from wetread.gcp.healthcare import DatasetPath, HealthcareClient
 from wetread.gcp.retries import RETRY, TIMEOUT_SECONDS, translated
 from wetread.gcp.secrets import StudyKeySecret
+from wetread.gcp.storage import OPTIONS
 
 DEAD_LETTERS = "dead-letters"
 """The topic for messages that nobody could handle, and its subscription, which keeps them."""
@@ -36,7 +37,7 @@ _STAGING_DAYS = 7
 _NONCURRENT_DAYS = 30
 """Replaced and deleted objects can be restored for so many days."""
 
-_OPTIONS: Mapping[str, Any] = {"retry": RETRY, "timeout": TIMEOUT_SECONDS}
+_PUBSUB: Mapping[str, Any] = {"retry": RETRY, "timeout": TIMEOUT_SECONDS}
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,10 @@ class Platform:
         for name in (self.settings.incoming_bucket, self.settings.state_bucket):
             bucket = self.storage.bucket(name)
             with translated("storage.buckets.insert", f"bucket {name}"):
-                if not bucket.exists(**_OPTIONS):
+                if not bucket.exists(**OPTIONS):
                     bucket.iam_configuration.uniform_bucket_level_access_enabled = True
                     with suppress(exceptions.Conflict):
-                        bucket.create(location=self.settings.location, **_OPTIONS)
+                        bucket.create(location=self.settings.location, **OPTIONS)
                         created.append(f"bucket {name}")
                 self._configure(bucket)
         return created + self._notify()
@@ -114,7 +115,7 @@ class Platform:
             raise problem("request-rejected", "the DICOM store does not notify intake.")
         for name in (self.settings.incoming_bucket, self.settings.state_bucket):
             with translated("storage.buckets.get", f"bucket {name}"):
-                if not self.storage.get_bucket(name, **_OPTIONS).versioning_enabled:
+                if not self.storage.get_bucket(name, **OPTIONS).versioning_enabled:
                     raise problem("request-rejected", f"bucket {name} keeps no versions.")
 
     def _create_topic(self, name: str) -> list[str]:
@@ -122,7 +123,7 @@ class Platform:
             suppress(exceptions.AlreadyExists),
             translated("pubsub.topics.create", name, expected=(exceptions.AlreadyExists,)),
         ):
-            self.publisher.create_topic(request=Topic(name=self._topic(name)), **_OPTIONS)
+            self.publisher.create_topic(request=Topic(name=self._topic(name)), **_PUBSUB)
             return [f"topic {name}"]
         return []
 
@@ -142,25 +143,25 @@ class Platform:
             suppress(exceptions.AlreadyExists),
             translated("pubsub.subscriptions.create", name, expected=(exceptions.AlreadyExists,)),
         ):
-            self.subscriber.create_subscription(request=subscription, **_OPTIONS)
+            self.subscriber.create_subscription(request=subscription, **_PUBSUB)
             return [f"subscription {name}"]
         return []
 
     def _configure(self, bucket: storage.Bucket) -> None:
-        bucket.reload(**_OPTIONS)
+        bucket.reload(**OPTIONS)
         rules = _lifecycle_rules(is_incoming=bucket.name == self.settings.incoming_bucket)
         if bucket.versioning_enabled and list(bucket.lifecycle_rules) == rules:
             return
         bucket.versioning_enabled = True
         bucket.lifecycle_rules = rules
-        bucket.patch(**_OPTIONS)
+        bucket.patch(**OPTIONS)
 
     def _notify(self) -> list[str]:
         """Notify of arrivals by name only; the payload would repeat the sender's metadata."""
         bucket = self.storage.bucket(self.settings.incoming_bucket)
         topic = self.settings.study_events_topic
         with translated("storage.notifications.insert", "notification of arrivals"):
-            if any(item.topic_name == topic for item in bucket.list_notifications(**_OPTIONS)):
+            if any(item.topic_name == topic for item in bucket.list_notifications(**OPTIONS)):
                 return []
             bucket.notification(
                 topic_name=topic,
@@ -168,7 +169,7 @@ class Platform:
                 event_types=["OBJECT_FINALIZE"],
                 blob_name_prefix=INCOMING,
                 payload_format="NONE",
-            ).create(**_OPTIONS)
+            ).create(**OPTIONS)
         return ["notification of arrivals"]
 
     def _dicom_store(self) -> dict[str, Any]:

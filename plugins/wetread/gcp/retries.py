@@ -29,9 +29,10 @@ def _is_retriable(error: BaseException) -> bool:
     return isinstance(error, (*_TRANSPORT_FAILURES, RetriableError))
 
 
-RETRY = retry.Retry(
-    predicate=_is_retriable, initial=0.2, multiplier=2.0, maximum=10.0, timeout=TIMEOUT_SECONDS
-)
+BACKOFF_SECONDS = (0.2, 10.0, 2.0)
+"""The first delay, the longest one, and the factor between two."""
+
+RETRY = retry.Retry(predicate=_is_retriable, timeout=TIMEOUT_SECONDS).with_delay(*BACKOFF_SECONDS)
 """Exponential backoff with jitter, as the services' request guidelines ask for."""
 
 

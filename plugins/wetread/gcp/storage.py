@@ -10,14 +10,20 @@ from typing import Any
 
 from google.api_core import exceptions
 from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from wetread.core.arrivals import SourceObject
 from wetread.core.canonical import canonical_json
 from wetread.core.errors import problem
-from wetread.gcp.retries import RETRY, TIMEOUT_SECONDS, translated
+from wetread.gcp.retries import BACKOFF_SECONDS, TIMEOUT_SECONDS, translated
 
 _LIST_FIELDS = "items(name,generation,size,crc32c,timeCreated),nextPageToken"
-_OPTIONS: Mapping[str, Any] = {"retry": RETRY, "timeout": TIMEOUT_SECONDS}
+OPTIONS: Mapping[str, Any] = {
+    "retry": DEFAULT_RETRY.with_delay(*BACKOFF_SECONDS).with_timeout(TIMEOUT_SECONDS),
+    "timeout": TIMEOUT_SECONDS,
+}
+"""The client's own rule of what to try again, which knows its media transfers, for every call:
+each is made so that it may be repeated."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +46,7 @@ class Bucket:
         """List the live objects below ``prefix`` in name order."""
         with translated("storage.objects.list", subject):
             blobs = list(
-                self._client.list_blobs(
-                    self._bucket, prefix=prefix, fields=_LIST_FIELDS, **_OPTIONS
-                )
+                self._client.list_blobs(self._bucket, prefix=prefix, fields=_LIST_FIELDS, **OPTIONS)
             )
         return [
             SourceObject(
@@ -68,7 +72,7 @@ class Bucket:
         blob = self._bucket.blob(name, generation=generation)
         with translated("storage.objects.get", subject):
             content = blob.download_as_bytes(
-                start=0 if end else None, end=end - 1 if end else None, **_OPTIONS
+                start=0 if end else None, end=end - 1 if end else None, **OPTIONS
             )
         return bytes(content)
 
@@ -77,7 +81,7 @@ class Bucket:
         blob = self._bucket.blob(name)
         try:
             with translated("storage.objects.get", subject, expected=(exceptions.NotFound,)):
-                content = blob.download_as_bytes(**_OPTIONS)
+                content = blob.download_as_bytes(**OPTIONS)
         except exceptions.NotFound:
             return None
         try:
@@ -118,7 +122,7 @@ class Bucket:
                 canonical_json(value),
                 content_type="application/json",
                 if_generation_match=generation,
-                **_OPTIONS,
+                **OPTIONS,
             )
         return StoredJson(value, int(blob.generation))
 
@@ -130,7 +134,7 @@ class Bucket:
         try:
             with translated("storage.objects.rewrite", subject, expected=(exceptions.NotFound,)):
                 while True:
-                    token, _, _ = target.rewrite(origin, token=token, **_OPTIONS)
+                    token, _, _ = target.rewrite(origin, token=token, **OPTIONS)
                     if token is None:
                         return True
         except exceptions.NotFound:
@@ -144,4 +148,4 @@ class Bucket:
                 suppress(*gone),
                 translated("storage.objects.delete", subject, expected=gone),
             ):
-                self._bucket.blob(name).delete(if_generation_match=generation, **_OPTIONS)
+                self._bucket.blob(name).delete(if_generation_match=generation, **OPTIONS)
