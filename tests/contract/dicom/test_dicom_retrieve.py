@@ -9,7 +9,13 @@ import pydicom
 import pytest
 import requests
 from pydicom.data import get_charset_files
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+    generate_uid,
+)
 from tests.contract.dicom.files import ct_series, encoded, shipped
 from tests.contract.dicom.stores import DicomStore, path_of
 
@@ -70,6 +76,32 @@ def test_without_a_wish_the_file_is_decoded(store: DicomStore, name: str, refere
     assert decoded.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     expected = pydicom.dcmread(io.BytesIO(shipped(reference))).pixel_array
     assert np.array_equal(decoded.pixel_array, expected)
+
+
+@pytest.mark.rule("dicom.retrieve.transcoded", CONFORMANCE)
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MR_small_implicit.dcm",
+        "CT_small.dcm",
+        "SC_rgb_small_odd.dcm",
+        "MR_small_RLE.dcm",
+        "MR_small_bigendian.dcm",
+        "image_dfl.dcm",
+    ],
+)
+def test_a_file_comes_losslessly_compressed_on_request(
+    store: DicomStore, name: str, syntax: str
+) -> None:
+    path = stored_path(store, shipped(name))
+    answer = store.get(path, accept=f"application/dicom; transfer-syntax={syntax}")
+    assert answer.status_code == 200, answer.text
+    found = pydicom.dcmread(io.BytesIO(answer.content))
+    assert found.file_meta.TransferSyntaxUID == syntax
+    original = pydicom.dcmread(io.BytesIO(shipped(name)))
+    assert found.SOPInstanceUID == original.SOPInstanceUID
+    assert np.array_equal(found.pixel_array, original.pixel_array)
 
 
 @pytest.mark.rule("dicom.retrieve.not_acceptable", CONFORMANCE)

@@ -75,7 +75,7 @@ class Progress:
     def save(self) -> None:
         """Publish the counts and learn whether somebody asked to cancel."""
         body = self.operations.update(self.name, counter=self.counter())
-        self.cancelled = bool(body["metadata"].get("cancelRequested")) or self.operations.closing
+        self.cancelled = bool(body["metadata"].get("cancelRequested"))
 
 
 Work = Callable[[Progress], Json]
@@ -86,8 +86,6 @@ class Operations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._threads: list[threading.Thread] = []
-        self.closing = False
         database.migrate("healthcare.operations", _TABLES)
         self._abort_unfinished()
 
@@ -104,16 +102,9 @@ class Operations:
     def start(self, parent: str, api_method: str, work: Work) -> Json:
         """Run `work` on a thread and return the operation, of which only the name is told yet."""
         name = self._create(parent, api_method)
-        thread = threading.Thread(target=self._run, args=(name, work), daemon=True)
-        self._threads = [other for other in self._threads if other.is_alive()] + [thread]
-        thread.start()
+        # A daemon, because the server may stop meanwhile: its next start aborts the operation.
+        threading.Thread(target=self._run, args=(name, work), daemon=True).start()
         return {"name": name}
-
-    def close(self, timeout_seconds: float = 5.0) -> None:
-        """Ask running work to stop at its next batch, and wait for it."""
-        self.closing = True
-        for thread in self._threads:
-            thread.join(timeout_seconds)
 
     def get(self, name: str) -> Json:
         rows = self._database.read("SELECT body FROM healthcare_operations WHERE name = ?", (name,))

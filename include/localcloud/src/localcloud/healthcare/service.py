@@ -76,7 +76,3 @@ class HealthcareService(HttpService):
         route = super().route(verb, raw_path)
         extra = (source.route(verb, raw_path) for source in self._extra_routes)
         return route or next(filter(None, extra), None)
-
-    def close(self) -> None:
-        """Let running operations stop at their next batch."""
-        self.operations.close()

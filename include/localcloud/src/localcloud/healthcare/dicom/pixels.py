@@ -19,11 +19,12 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import ExplicitVRLittleEndian
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.dicom import codecs
+from localcloud.healthcare.dicom import codecs, encoders
 from localcloud.healthcare.dicom.display import displayed
 from localcloud.healthcare.dicom.part10 import PIXEL_TAGS
 
 codecs.register()
+encoders.register()
 
 
 def not_acceptable(message: str) -> GoogleError:
@@ -43,8 +44,15 @@ def reading_pixels() -> Iterator[None]:
         raise GoogleError(400, "FAILED_PRECONDITION", message) from error
 
 
-def to_explicit_little_endian(data: bytes) -> bytes:
-    """Return a file re-encoded as Explicit VR Little Endian with native pixel data."""
+def transcode(data: bytes, target: str) -> bytes:
+    """Return a file in another transfer syntax.
+
+    Parameters
+    ----------
+    target
+        Explicit VR Little Endian, which takes everything, or one of ``ENCODABLE``, which takes
+        native pixel data.
+    """
     dataset = pydicom.dcmread(io.BytesIO(data))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
@@ -53,6 +61,9 @@ def to_explicit_little_endian(data: bytes) -> bytes:
     elif not syntax.is_little_endian:
         _swap_native_pixels(dataset)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    if target in encoders.ENCODABLE:
+        plugin = encoders.plugin_for(target)
+        dataset.compress(target, encoding_plugin=plugin, generate_instance_uid=False)
     output = io.BytesIO()
     pydicom.dcmwrite(output, dataset, implicit_vr=False, little_endian=True)
     return output.getvalue()

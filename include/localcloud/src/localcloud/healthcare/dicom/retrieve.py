@@ -13,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from localcloud.healthcare.dicom import multipart, xml
 from localcloud.healthcare.dicom.codecs import DECODABLE
+from localcloud.healthcare.dicom.encoders import ENCODABLE
 from localcloud.healthcare.dicom.header import BULKDATA_MARK
 from localcloud.healthcare.dicom.index import Index, Instance
 from localcloud.healthcare.dicom.media_types import MediaType, parse_accept
@@ -21,7 +22,7 @@ from localcloud.healthcare.dicom.pixels import (
     bulk_value,
     not_acceptable,
     reading_pixels,
-    to_explicit_little_endian,
+    transcode,
 )
 from localcloud.healthcare.dicom.viewport import encode_picture
 from localcloud.http.call import Call, Reply
@@ -31,6 +32,7 @@ _DICOM = "application/dicom"
 _DICOM_JSON = "application/dicom+json"
 _OCTETS = "application/octet-stream"
 _AS_STORED = "*"
+_TARGETS = frozenset({ExplicitVRLittleEndian, *ENCODABLE})
 _JSON_NAMES = frozenset({"*/*", "application/*", "application/json", _DICOM_JSON})
 _PICTURES = {"*/*": "image/jpeg", "image/*": "image/jpeg"} | {
     name: name for name in ("image/jpeg", "image/png")
@@ -93,7 +95,7 @@ class Retriever:
             yield from self._blobs.chunks(instance.sha256, 0, instance.size_bytes)
         else:
             with reading_pixels():
-                yield to_explicit_little_endian(self._blobs.read(instance.sha256))
+                yield transcode(self._blobs.read(instance.sha256), wanted)
 
     def metadata(self, call: Call, found: Sequence[Instance], dicom_web_url: str) -> Reply:
         """Answer with headers; a large or binary value is a BulkDataURI below its instance."""
@@ -165,7 +167,7 @@ class Retriever:
 def _available(instance: Instance, wanted: str) -> bool:
     if wanted in (_AS_STORED, instance.transfer_syntax):
         return True
-    return wanted == ExplicitVRLittleEndian and instance.transfer_syntax in DECODABLE
+    return wanted in _TARGETS and instance.transfer_syntax in DECODABLE
 
 
 def _dicom_type(instance: Instance, wanted: str) -> str:
