@@ -14,11 +14,10 @@ from pathlib import Path
 
 import uvloop
 
-from localcloud.cloud import Cloud, Settings
-
 # Google's clients announce the end of Python versions at import; it is not this server's news.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
 
+from localcloud.cloud import Cloud, Settings  # noqa: E402 - the filter must come first
 from localcloud.errors import StartError  # noqa: E402
 
 _PORTS = {"storage": 8600, "pubsub": 8601, "vision": 8606, "secretmanager": 8607}

@@ -139,7 +139,7 @@ class _RecordingChannel(grpc.Channel):
 
 
 def _serialize_plain(message: Any) -> bytes:
-    return message.SerializeToString()
+    return bytes(message.SerializeToString())
 
 
 def _never(*_: Any, **__: Any) -> None:

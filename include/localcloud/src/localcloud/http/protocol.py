@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import Any, cast
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 DROP = "localcloud.drop"
@@ -13,4 +16,4 @@ class DroppableProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request; ``scope["extensions"][DROP]()`` closes its connection."""
         super().on_message_begin()
-        self.scope["extensions"] = {DROP: self.transport.abort}
+        cast(MutableMapping[str, Any], self.scope)["extensions"] = {DROP: self.transport.abort}

@@ -47,7 +47,7 @@ class _Request:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         return cls(
             # Google's clients send a long GET as POST with the real verb in a header.
-            headers.get("x-http-method-override", scope["method"]).upper(),
+            str(headers.get("x-http-method-override", scope["method"])).upper(),
             scope["raw_path"].decode("latin-1"),
             scope["query_string"].decode("latin-1"),
             headers,
@@ -144,9 +144,9 @@ class Site:
     async def _send(self, reply: Reply, verb: str, send: Send) -> None:
         headers = [(b"content-type", reply.content_type.encode())]
         headers += [(k.lower().encode(), v.encode("latin-1")) for k, v in reply.headers.items()]
-        whole = isinstance(reply.body, bytes)
         has_body = reply.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-        if whole and has_body and "content-length" not in map(str.lower, reply.headers):
+        given = "content-length" in map(str.lower, reply.headers)
+        if isinstance(reply.body, bytes) and has_body and not given:
             headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         if verb == "HEAD" or not has_body:

@@ -44,7 +44,7 @@ class SecretManagerService(HttpService):
     def list(self, call: Call) -> Reply:
         _refuse_filter(call)
         limit, token = _page(call)
-        found = self._store.list(call.params["parent"], token, limit + 1)
+        found = self._store.page(call.params["parent"], token, limit + 1)
         answer: dict[str, Any] = {"secrets": found[:limit]}
         if len(found) > limit:
             answer["nextPageToken"] = found[limit - 1]["name"]

@@ -59,7 +59,7 @@ class Version:
 
     def resource(self) -> dict[str, Any]:
         """Return the version as the API shows it."""
-        shown = {
+        shown: dict[str, Any] = {
             "name": self.name,
             "createTime": self.created,
             "destroyTime": self.destroyed,
@@ -108,7 +108,7 @@ class SecretStore:
             raise not_found(f"Secret [{name}] not found.")
         return _secret(rows[0])
 
-    def list(self, parent: str, after: str, limit: int) -> list[dict[str, Any]]:
+    def page(self, parent: str, after: str, limit: int) -> list[dict[str, Any]]:
         """Return a project's secrets by name, beginning after a name."""
         start = f"{parent}/secrets/"
         rows = self._database.read(

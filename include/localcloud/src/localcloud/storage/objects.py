@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from localcloud.errors import GoogleError, not_found
+from localcloud.errors import not_found
 from localcloud.state.blobs import Blob, Blobs
 from localcloud.state.database import Database
 from localcloud.storage.buckets import Bucket, read_bucket
@@ -29,8 +28,8 @@ from localcloud.storage.records import (
     timestamp,
     writable,
 )
+from localcloud.storage.rules import check_not_held, check_retention, created_fields
 
-_DEFAULT_CONTENT_TYPE = "application/octet-stream"
 _NO_CONDITIONS = Conditions()
 
 
@@ -122,7 +121,7 @@ class ObjectStore:
             True,
             blob.sha256,
             blob.size,
-            _created_fields(bucket, blob, fields, component_count),
+            created_fields(bucket, blob, fields, component_count),
         )
         if current is not None:
             self._retire(tx, bucket, current, replaced_by=version)
@@ -237,21 +236,21 @@ class ObjectStore:
         attributes = (
             {} if replaced_by is None else {"overwrittenByGeneration": str(replaced_by.generation)}
         )
-        _check_not_held(version)
+        check_not_held(version)
         if bucket.versioned and version.live and not for_good:
             fields = {**version.fields, "timeDeleted": timestamp()}
             archived = replace(version, live=False, fields=fields)
             _write(tx, archived)
             self._notifications.record(tx, EventType.ARCHIVE, archived, attributes)
             return
-        _check_retention(bucket, version)
+        check_retention(bucket, version)
         tx.execute(
             "DELETE FROM objects WHERE bucket = ? AND name = ? AND generation = ?",
             (version.bucket, version.name, version.generation),
         )
         self._notifications.record(tx, EventType.DELETE, version, attributes)
 
-    def _rows(self, bucket: str, name: str, generation: int | None) -> list[sqlite3.Row]:
+    def _rows(self, bucket: str, name: str, generation: int | None) -> Sequence[sqlite3.Row]:
         rows = self._database.read(*_selection(bucket, name, generation))
         if not rows:
             self._require_bucket(bucket)
@@ -285,7 +284,7 @@ def _find(tx: sqlite3.Connection, bucket: str, name: str) -> ObjectVersion | Non
     return ObjectVersion.of_row(rows[0]) if rows else None
 
 
-def _required(rows: list[sqlite3.Row], bucket: str, name: str) -> ObjectVersion:
+def _required(rows: Sequence[sqlite3.Row], bucket: str, name: str) -> ObjectVersion:
     if not rows:
         raise not_found(f"No such object: {bucket}/{name}")
     return ObjectVersion.of_row(rows[0])
@@ -314,48 +313,5 @@ def _write(tx: sqlite3.Connection, version: ObjectVersion) -> None:
     )
 
 
-def _created_fields(
-    bucket: Bucket, blob: Blob, given: Mapping[str, Any], component_count: int | None
-) -> dict[str, Any]:
-    now = timestamp()
-    default_class = bucket.fields.get("storageClass", "STANDARD")
-    fields = {
-        "contentType": _DEFAULT_CONTENT_TYPE,
-        "storageClass": default_class,
-        "eventBasedHold": bucket.fields.get("defaultEventBasedHold") or None,
-        **writable(given),
-        "crc32c": blob.crc32c_b64,
-        "md5Hash": blob.md5_b64 if component_count is None else None,
-        "componentCount": component_count,
-        "timeCreated": now,
-        "updated": now,
-        "timeStorageClassUpdated": now,
-        "timeFinalized": now,
-    }
-    return {key: value for key, value in fields.items() if value is not None}
-
-
 def _is_writable(name: str) -> bool:
     return bool(writable({name: True}))
-
-
-def _check_not_held(version: ObjectVersion) -> None:
-    if version.fields.get("temporaryHold") or version.fields.get("eventBasedHold"):
-        raise GoogleError.of(
-            403,
-            f"Object '{version.bucket}/{version.name}' is under active hold and cannot be "
-            "deleted, overwritten or archived until the hold is removed.",
-            "objectUnderActiveHold",
-        )
-
-
-def _check_retention(bucket: Bucket, version: ObjectVersion) -> None:
-    created = datetime.fromisoformat(version.fields["timeCreated"])
-    expires = created + timedelta(seconds=bucket.retention_seconds)
-    if datetime.now(UTC) < expires:
-        raise GoogleError.of(
-            403,
-            f"Object '{version.bucket}/{version.name}' is subject to bucket's retention policy "
-            f"and cannot be deleted, overwritten or archived until {expires.isoformat()}.",
-            "retentionPolicyNotMet",
-        )
