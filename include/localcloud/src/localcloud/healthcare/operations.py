@@ -170,9 +170,9 @@ class Operations:
             self._finish(name, outcome, counter=progress.counter())
 
     def _finish(self, name: str, outcome: Json, **metadata: object) -> Json:
-        self.update(name, endTime=rfc3339(utc_now()), **metadata)
-        body = {**self.get(name), "done": True, **outcome}
         with self._database.write() as tx:
+            body = self.update(name, endTime=rfc3339(utc_now()), **metadata)
+            body = {**body, "done": True, **outcome}
             tx.execute(
                 "UPDATE healthcare_operations SET done = 1, body = ? WHERE name = ?",
                 (json.dumps(body), name),
