@@ -30,9 +30,9 @@ def bring_up(layout: Layout, ports: Ports, say: Say) -> int:
         settings = read_settings(layout.settings).with_endpoints(ports.endpoints())
         provision(settings, api, running_watch(layout), say)
     except BaseException:
-        say("stopping what was started")
         with uninterrupted():
-            stop_stack(layout, lambda line: None)
+            if stop_stack(layout, lambda line: None):
+                say("stopped what was started")
         raise
     say(f"\n{access_text(layout, ports)}\n\nStop it with: make down")
     return 0

@@ -49,9 +49,9 @@ def run_demo(layout: Layout, ports: Ports, result: Path, say: Say) -> int:
         follower = Follower(api, DemoCloud(ports), watch, Progress(sys.stdout))
         outcomes = _outcomes(follower, say)
     finally:
-        say("stopping the stack")
         with uninterrupted():
-            stop_stack(layout, lambda line: None)
+            if stop_stack(layout, lambda line: None):
+                say("stopped the stack")
     write_result(result, outcomes)
     say(f"\n{render(outcomes)}\n\nSeconds run from _COMPLETE to the report. Details: {result}")
     return 1 if any(outcome.mismatches for outcome in outcomes) else 0
