@@ -6,6 +6,8 @@ import pytest
 import requests
 from google.api_core import exceptions
 from google.cloud import storage
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.contract.conftest import RunningCloud
 
 DOCS = "https://cloud.google.com/storage/docs"
@@ -96,6 +98,81 @@ def test_pages_hold_each_entry_once(
     assert len(prefixes) == len(set(prefixes))
 
 
+ODD_NAMES = [
+    "/",
+    "//",
+    "a",
+    "a/",
+    "a//b",
+    "a/b/c",
+    "a/b/d",
+    "a/\U0010ffff",
+    "a/\U0010ffffx",
+    "a0",
+    "b/\ue000",
+    "b/\U0001f480/c",
+    "é/ö",
+]
+
+
+@pytest.fixture(scope="module")
+def odd_library(storage_client: storage.Client) -> storage.Bucket:
+    """A bucket of names at the edges of the order of UTF-8, read only."""
+    bucket = storage_client.create_bucket("library-of-odd-names")
+    for name in ODD_NAMES:
+        bucket.blob(name).upload_from_string(b"")
+    return bucket
+
+
+def _expected(
+    prefix: str, delimiter: str | None, start: str, end: str | None
+) -> tuple[list[str], list[str]]:
+    names = sorted(
+        (
+            name
+            for name in ODD_NAMES
+            if name.startswith(prefix)
+            and start.encode() <= name.encode()
+            and (end is None or name.encode() < end.encode())
+        ),
+        key=str.encode,
+    )
+    if delimiter is None:
+        return names, []
+    cut = {name: name.find(delimiter, len(prefix)) for name in names}
+    prefixes = {name[: at + len(delimiter)] for name, at in cut.items() if at >= 0}
+    return [name for name, at in cut.items() if at < 0], sorted(prefixes)
+
+
+@pytest.mark.rule("storage.list.model", LIST)
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(
+    prefix=st.sampled_from(["", "a", "a/", "a/b/", "b/", "é", "x"]),
+    delimiter=st.sampled_from([None, "/", "//", "b"]),
+    start=st.sampled_from(["", *ODD_NAMES]),
+    end=st.sampled_from([None, *ODD_NAMES]),
+    page_size=st.integers(1, 5),
+)
+def test_any_selection_lists_what_a_plain_filter_finds(
+    odd_library: storage.Bucket,
+    *,
+    prefix: str,
+    delimiter: str | None,
+    start: str,
+    end: str | None,
+    page_size: int,
+) -> None:
+    found = _listed(
+        odd_library,
+        prefix=prefix,
+        delimiter=delimiter,
+        start_offset=start,
+        end_offset=end,
+        page_size=page_size,
+    )
+    assert found == _expected(prefix, delimiter, start, end)
+
+
 @pytest.mark.rule("storage.list.refused", LIST)
 def test_what_cannot_be_honoured_is_refused(library: storage.Bucket) -> None:
     with pytest.raises(exceptions.MethodNotImplemented):
@@ -147,6 +224,13 @@ def test_a_bucket_is_created_once_and_deleted_empty(
         bucket.delete()
     bucket.delete(force=True)
     assert storage_client.lookup_bucket(bucket.name) is None
+
+
+@pytest.mark.rule("storage.service-account", f"{DOCS}/json_api/v1/projects/serviceAccount")
+def test_a_project_has_a_service_account_to_grant_roles_to(storage_client: storage.Client) -> None:
+    account = storage_client.get_service_account_email()
+    assert account.endswith("@gs-project-accounts.iam.gserviceaccount.com")
+    assert account == storage_client.get_service_account_email()
 
 
 @pytest.mark.rule("storage.iam", f"{DOCS}/json_api/v1/buckets/setIamPolicy")

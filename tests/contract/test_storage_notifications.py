@@ -138,17 +138,30 @@ def test_copies_and_compositions_are_new_objects(
     "storage.notifications.configs",
     "https://cloud.google.com/storage/docs/json_api/v1/notifications",
 )
-def test_configurations_are_created_listed_and_deleted(bucket: storage.Bucket) -> None:
-    config = bucket.notification(topic_name="absent-topic", payload_format="JSON_API_V1")
+def test_configurations_are_created_listed_and_deleted(
+    bucket: storage.Bucket, topic: str, channel: Any
+) -> None:
+    config = bucket.notification(topic_name=topic, payload_format="JSON_API_V1")
     config.create()
     (listed,) = bucket.list_notifications()
-    assert (listed.topic_name, listed.notification_id) == ("absent-topic", config.notification_id)
+    assert (listed.topic_name, listed.notification_id) == (topic, config.notification_id)
     assert bucket.get_notification(config.notification_id).payload_format == "JSON_API_V1"
+    publisher = pubsub_v1.PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+    publisher.delete_topic(topic=f"projects/{PROJECT}/topics/{topic}")
     # A topic that is gone must not stop the bucket.
     bucket.blob("o").upload_from_string(b"x")
     config.delete()
     assert list(bucket.list_notifications()) == []
     with pytest.raises(exceptions.NotFound):
         bucket.get_notification(config.notification_id)
+
+
+@pytest.mark.rule(
+    "storage.notifications.refused",
+    "https://cloud.google.com/storage/docs/reporting-changes#prereqs",
+)
+def test_a_configuration_that_cannot_work_is_refused(bucket: storage.Bucket, topic: str) -> None:
+    with pytest.raises(exceptions.Forbidden, match="topic does not exist"):
+        bucket.notification(topic_name="absent-topic").create()
     with pytest.raises(exceptions.BadRequest, match="event type"):
-        bucket.notification(topic_name="some-topic", event_types=["OBJECT_SNEEZED"]).create()
+        bucket.notification(topic_name=topic, event_types=["OBJECT_SNEEZED"]).create()

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grpc
 
 from localcloud.contract.grpc_faults import FaultInterceptor
-from localcloud.errors import StartError
+from localcloud.errors import GoogleError, StartError
 from localcloud.faults import Faults
 from localcloud.healthcare.service import HealthcareService
 from localcloud.http.admin import Admin
@@ -24,6 +25,8 @@ from localcloud.http.index import grpc_listing, listing_of
 from localcloud.http.listener import HttpListener, bind
 from localcloud.http.service import HttpService
 from localcloud.http.site import Site
+from localcloud.notify import TopicLookup
+from localcloud.pubsub import topics
 from localcloud.pubsub.service import PubSubServer
 from localcloud.secretmanager.service import SecretManagerService
 from localcloud.state.blobs import Blobs
@@ -96,19 +99,23 @@ class Cloud:
         }
         host = settings.public_host or settings.host
         urls = {name: f"http://{host}:{s.getsockname()[1]}" for name, s in sockets.items()}
-        pubsub, pubsub_port = await self._start_pubsub()
+        messages = self._database("pubsub")
+        pubsub, pubsub_port = await self._start_pubsub(messages)
         # A worker thread: what an earlier run left unpublished is published here.
-        sites = await asyncio.to_thread(self._services, pubsub, urls["storage"])
+        sites = await asyncio.to_thread(
+            self._services, pubsub, partial(_topic_exists, messages), urls["storage"]
+        )
         executor = ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="call")
         self._open.callback(executor.shutdown, wait=False, cancel_futures=True)
         listings = [listing_of(service) for services in sites.values() for service in services]
         listings.append(grpc_listing("pubsub", pubsub.source, pubsub.served()))
+        listeners: list[HttpListener] = []
+        self._open.push_async_callback(_stop_together, listeners)
         for name, services in sites.items():
             admin = Admin(self._faults, listings) if name == "storage" else None
             site = Site(services, self._faults, executor, urls[name], admin)
-            listener = HttpListener(site, sockets[name])
-            await listener.start()
-            self._open.push_async_callback(listener.stop)
+            listeners.append(HttpListener(site, sockets[name]))
+            await listeners[-1].start()
         self._endpoints = {
             "storage": urls["storage"],
             "healthcare": urls["storage"],
@@ -117,8 +124,8 @@ class Cloud:
             "secretmanager": urls["secretmanager"],
         }
 
-    async def _start_pubsub(self) -> tuple[PubSubServer, int]:
-        pubsub = PubSubServer(self._database("pubsub"))
+    async def _start_pubsub(self, database: Database) -> tuple[PubSubServer, int]:
+        pubsub = PubSubServer(database)
         server = grpc.aio.server(
             interceptors=[FaultInterceptor(self._faults)], options=_GRPC_OPTIONS
         )
@@ -137,13 +144,16 @@ class Cloud:
         self._open.push_async_callback(server.stop, _GRPC_GRACE_SECONDS)
         return pubsub, port
 
-    def _services(self, pubsub: PubSubServer, base_url: str) -> dict[str, list[HttpService]]:
+    def _services(
+        self, pubsub: PubSubServer, topic_exists: TopicLookup, base_url: str
+    ) -> dict[str, list[HttpService]]:
         storage = StorageService(
             self._database("storage"),
             self._blobs("storage"),
             self._settings.data / "uploads",
-            pubsub,
-            base_url,
+            publisher=pubsub,
+            topic_exists=topic_exists,
+            base_url=base_url,
         )
         healthcare = HealthcareService(
             self._database("healthcare"), self._blobs("healthcare"), pubsub, storage.objects
@@ -161,6 +171,19 @@ class Cloud:
 
     def _blobs(self, name: str) -> Blobs:
         return Blobs(self._settings.data / "blobs" / name)
+
+
+async def _stop_together(listeners: Sequence[HttpListener]) -> None:
+    await asyncio.gather(*(listener.stop() for listener in listeners))
+
+
+def _topic_exists(messages: Database, topic: str) -> bool:
+    try:
+        with messages.write() as tx:
+            topics.get(tx, topic)
+    except GoogleError:
+        return False
+    return True
 
 
 @contextmanager

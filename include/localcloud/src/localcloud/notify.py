@@ -21,3 +21,10 @@ class Publisher(Protocol):
         GoogleError
             ``NOT_FOUND`` when the topic does not exist.
         """
+
+
+class TopicLookup(Protocol):
+    """Tells whether a topic exists, for services that refuse to be pointed at one that does not."""
+
+    def __call__(self, topic: str) -> bool:
+        """Return whether ``projects/P/topics/T`` exists; safe to call from any thread."""

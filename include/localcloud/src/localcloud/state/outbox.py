@@ -8,6 +8,7 @@ is on Google.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 
@@ -16,6 +17,7 @@ from localcloud.notify import Publisher
 from localcloud.state.database import Database
 
 _BATCH = 500
+_log = logging.getLogger(__name__)
 _SCHEMA = """
 CREATE TABLE outbox (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,7 +51,8 @@ class Outbox:
     def flush(self) -> None:
         """Publish what is recorded; call it after the transaction, from any thread.
 
-        A message whose topic is gone is dropped, as Google drops it.
+        A message that its topic refuses, or whose topic is gone, is dropped, as Google drops it:
+        the change it tells of has happened and must not fail for it.
         """
         if not self._pending:
             return
@@ -68,6 +71,4 @@ class Outbox:
         try:
             self._publisher.publish(row["topic"], row["data"], json.loads(row["attributes"]))
         except GoogleError as error:
-            if error.code != 404:
-                self._pending = True
-                raise
+            _log.warning("A message to %s was dropped: %s", row["topic"], error.status)

@@ -7,7 +7,7 @@ from typing import Any
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
-from localcloud.storage.buckets import BucketStore
+from localcloud.storage.buckets import BucketStore, project_number
 from localcloud.storage.notifications import Notifications
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import entity_tag
@@ -62,6 +62,12 @@ class BucketMethods:
     def delete(self, call: Call) -> Reply:
         self._buckets.delete(call.params["bucket"], Conditions.of_query(call.query))
         return Reply(204)
+
+    @serves("storage.projects.serviceAccount.get")
+    def service_account(self, call: Call) -> Reply:
+        number = project_number(call.params["projectId"])
+        account = f"service-{number}@gs-project-accounts.iam.gserviceaccount.com"
+        return Reply.json({"kind": "storage#serviceAccount", "email_address": account})
 
 
 class PolicyMethods:

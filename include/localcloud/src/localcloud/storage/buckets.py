@@ -181,6 +181,11 @@ class BucketStore:
         return Bucket(name, old.metageneration + 1, fields)
 
 
+def project_number(project: str) -> str:
+    """Return a project's number: made from its id, so the same on every machine."""
+    return str(zlib.crc32(project.encode()))
+
+
 def read_bucket(tx: sqlite3.Connection, name: str) -> Bucket:
     """Return a bucket within a transaction, or raise 404."""
     return _required(tx.execute("SELECT * FROM buckets WHERE name = ?", (name,)).fetchall(), name)
@@ -218,8 +223,7 @@ def _created_fields(project: str, request: Mapping[str, Any]) -> dict[str, Any]:
     given = {k: v for k, v in request.items() if k in _WRITABLE and v is not None}
     location = str(given.get("location", "US")).upper()
     fields = {
-        # A number that is the same for a project on every machine.
-        "projectNumber": str(zlib.crc32(project.encode())),
+        "projectNumber": project_number(project),
         "storageClass": "STANDARD",
         "iamConfiguration": {
             "uniformBucketLevelAccess": {"enabled": False},

@@ -150,8 +150,12 @@ def _walk(
             yield ObjectVersion.of_row(row)
             folder = selection.folder_of(name)
             if folder is not None and not (selection.trailing_delimiter and folder == name):
-                position = (folder + _HIGHEST, 0)
+                position = max(position, (folder + _HIGHEST, 0), key=_order)
                 break
+
+
+def _order(position: tuple[str, int]) -> tuple[bytes, int]:
+    return position[0].encode(), position[1]
 
 
 def _beyond(selection: Selection, name: str) -> bool:

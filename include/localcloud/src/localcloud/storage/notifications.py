@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.errors import GoogleError, invalid_argument, not_found
+from localcloud.notify import TopicLookup
 from localcloud.state.database import Database
 from localcloud.state.outbox import Outbox
 from localcloud.storage.buckets import read_bucket
 from localcloud.storage.records import ObjectVersion, entity_tag, timestamp
 
-_TOPIC = re.compile(r"//pubsub\.googleapis\.com/(projects/[^/]+/topics/[^/]+)")
+_TOPIC_HOST = "//pubsub.googleapis.com/"
+_TOPIC = re.compile(re.escape(_TOPIC_HOST) + r"projects/[^/]+/topics/[^/]+")
 _PAYLOAD_FORMATS = frozenset({"JSON_API_V1", "NONE"})
 _MAX_CONFIGS = 100
 
@@ -35,9 +37,12 @@ class EventType(enum.StrEnum):
 class Notifications:
     """The notification configurations of buckets and the messages they cause."""
 
-    def __init__(self, database: Database, outbox: Outbox, base_url: str) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, topic_exists: TopicLookup, base_url: str
+    ) -> None:
         self._database = database
         self._outbox = outbox
+        self._topic_exists = topic_exists
         self._base_url = base_url
 
     def insert(self, bucket: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,9 +51,16 @@ class Notifications:
         Raises
         ------
         GoogleError
-            400 when a field is missing or unknown, 404 when the bucket does not exist.
+            400 when a field is missing or unknown, 403 when the topic does not exist, 404 when the
+            bucket does not.
         """
         fields = _checked(request)
+        if not self._topic_exists(_topic_name(fields)):
+            raise GoogleError.of(
+                403,
+                "The service account does not have permission to publish messages to the Cloud "
+                f"Pub/Sub topic '{fields['topic']}', or that topic does not exist.",
+            )
         with self._database.write() as tx:
             read_bucket(tx, bucket)
             newest, count = tx.execute(
@@ -122,9 +134,7 @@ class Notifications:
             data = b""
             if config["payload_format"] == "JSON_API_V1":
                 data = json.dumps(version.resource(self._base_url)).encode()
-            topic = _TOPIC.fullmatch(config["topic"])
-            assert topic is not None  # noqa: S101 - checked when the configuration was stored
-            self._outbox.add(tx, topic[1], data, message)
+            self._outbox.add(tx, _topic_name(config), data, message)
 
     def flush(self) -> None:
         """Publish what was recorded."""
@@ -144,6 +154,10 @@ def _configs(tx: sqlite3.Connection, bucket: str) -> list[sqlite3.Row]:
     return tx.execute(
         "SELECT * FROM notification_configs WHERE bucket = ? ORDER BY id", (bucket,)
     ).fetchall()
+
+
+def _topic_name(config: Mapping[str, Any]) -> str:
+    return str(config["topic"]).removeprefix(_TOPIC_HOST)
 
 
 def _checked(request: Mapping[str, Any]) -> dict[str, Any]:

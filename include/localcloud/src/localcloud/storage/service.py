@@ -9,7 +9,7 @@ from localcloud.contract.discovery import Contract
 from localcloud.errors import GoogleError
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import HttpService
-from localcloud.notify import Publisher
+from localcloud.notify import Publisher, TopicLookup
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.state.outbox import Outbox
@@ -38,12 +38,19 @@ class StorageService(HttpService):
     name: ClassVar[str] = "storage"
 
     def __init__(
-        self, database: Database, blobs: Blobs, uploads: Path, publisher: Publisher, base_url: str
+        self,
+        database: Database,
+        blobs: Blobs,
+        uploads: Path,
+        *,
+        publisher: Publisher,
+        topic_exists: TopicLookup,
+        base_url: str,
     ) -> None:
         super().__init__(Contract("storage", "v1"))
         database.migrate("storage", STEPS)
         blobs.sweep({row["sha256"] for row in database.read("SELECT sha256 FROM objects")})
-        notifications = Notifications(database, Outbox(database, publisher), base_url)
+        notifications = Notifications(database, Outbox(database, publisher), topic_exists, base_url)
         buckets = BucketStore(database)
         self.objects = ObjectStore(database, blobs, notifications)
         self.register(
