@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 import urllib.error
 from typing import Any
@@ -12,6 +13,7 @@ import requests
 from google.api_core import exceptions
 from google.cloud import pubsub_v1, storage
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from tests.contract.conftest import PROJECT, RunningCloud
 
 README = "include/localcloud/README.md#faults"
@@ -107,6 +109,30 @@ def test_a_grpc_method_fails_with_the_code_of_the_status(
         topic.name == path for topic in publisher.list_topics(project=f"projects/{PROJECT}")
     )
     assert exists is bool(effect.get("after"))
+
+
+@pytest.mark.rule("localcloud.faults.grpc", README)
+def test_a_broken_stream_is_opened_again_by_the_client(cloud: RunningCloud, publisher: Any) -> None:
+    topic, subscription = (
+        f"projects/{PROJECT}/{kind}/broken" for kind in ("topics", "subscriptions")
+    )
+    publisher.create_topic(name=topic)
+    received: queue.Queue[bytes] = queue.Queue()
+    with grpc.insecure_channel(cloud.pubsub) as channel:
+        subscriber = pubsub_v1.SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        subscriber.create_subscription(name=subscription, topic=topic)
+        cloud.fault("pubsub.Subscriber.StreamingPull", status=503)
+
+        def keep(message: Any) -> None:
+            received.put(message.data)
+            message.ack()
+
+        stream = subscriber.subscribe(subscription, keep)
+        publisher.publish(topic, b"after the break").result(timeout=10)
+        assert received.get(timeout=20) == b"after the break"
+        stream.cancel()
+        stream.result(timeout=10)
+    assert cloud.admin("GET", "faults") == []
 
 
 @pytest.mark.rule("localcloud.faults.rules", README)

@@ -21,7 +21,7 @@ from localcloud.errors import invalid_argument
 Media = Literal["", "upload", "download"]
 
 _SEGMENT_SAFE = "-._~!$&'()*+,;=:@"
-_EXTRA_QUERY = frozenset({"$alt", "$prettyPrint", "$fields", "$userProject"})
+_EXTRA_QUERY = frozenset({"$alt", "$fields", "$prettyPrint", "access_token"})
 _MEDIA_QUERY = frozenset({"upload_id", "name"})
 
 
