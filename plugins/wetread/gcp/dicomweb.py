@@ -87,6 +87,24 @@ class DicomWebClient:
         )
         return response.content
 
+    def retrieve_rendered(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uid: str,
+        subject: str,
+    ) -> bytes:
+        """Return an instance's picture as PNG (PS3.18 section 8.7.4, rendered media types)."""
+        response = self._api.send(
+            "GET",
+            f"{self._base}/studies/{study_instance_uid}/series/{series_instance_uid}"
+            f"/instances/{sop_instance_uid}/rendered",
+            headers={"Accept": "image/png"},
+            call="healthcare.dicomStores.studies.series.instances.retrieveRendered",
+            subject=subject,
+        )
+        return response.content
+
     def store_instance(self, study_instance_uid: str, blob: bytes, subject: str) -> None:
         """Store one Part 10 file in a study; storing the same bytes again changes nothing.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from wetread.core.canonical import canonical_json
@@ -51,8 +52,28 @@ class FhirClient:
             )
         return entries[0]["resource"] if entries else None
 
+    def read_all(self, references: Sequence[str], subject: str) -> list[dict[str, Any]]:
+        """Return the resources behind literal references, in their order, without the missing ones.
+
+        One batch of reads: a search would come later than the writing of what it looks for.
+
+        Parameters
+        ----------
+        references
+            ``<type>/<id>``; at most 4,500 (Healthcare API, "Quotas and limits").
+        """
+        if not references:
+            return []
+        reads = [{"request": {"method": "GET", "url": reference}} for reference in references]
+        answer = self.execute({"resourceType": "Bundle", "type": "batch", "entry": reads}, subject)
+        return [
+            entry["resource"]
+            for entry in answer.get("entry", [])
+            if str(entry.get("response", {}).get("status", "")).startswith("200")
+        ]
+
     def execute(self, bundle: dict[str, Any], subject: str) -> dict[str, Any]:
-        """Execute a transaction; all of it is stored, or nothing.
+        """Execute a bundle; of a transaction all is stored, or nothing.
 
         Raises
         ------

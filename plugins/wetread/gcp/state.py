@@ -203,6 +203,16 @@ class StudyState:
         stored = self._bucket.read_json(name, f"findings of {study_key} {row_id}")
         return analysis_from_json(stored.value) if stored else None
 
+    def all_findings(self, study_key: str) -> list[AnalysisFindings]:
+        """Return the findings of every plan row under every model and settings there ever were.
+
+        For whoever shows results: the settings of today need not be those of the analysis.
+        """
+        subject = f"findings of {study_key}"
+        listed = self._bucket.list(f"studies/{study_key}/findings/", subject)
+        read = (self._bucket.read_json(item.name, subject) for item in listed)
+        return [analysis_from_json(stored.value) for stored in read if stored]
+
 
 def _claim(study_key: str) -> str:
     return f"claims/{study_key}.json"

@@ -35,7 +35,7 @@ class StudyRecords:
     def findings_digest(self) -> str:
         """The digest of what determines the findings: content, model and settings."""
         source = AnalysisSource(*VISION_MODEL, settings_digest=self.settings.analysis_digest)
-        return digest([self.manifest.digest, source.name, source.version, source.settings_digest])
+        return findings_digest(self.manifest, source)
 
     def find_row(self, row_id: str) -> AnalysisFindings | None:
         """Return the findings of a plan row if it was analysed before."""
@@ -50,3 +50,8 @@ class StudyRecords:
         before = findings_before_analysis(self.manifest, self.plan, self.settings.analysis_digest)
         rows = (self.find_row(row.row_id) for row in self.plan.rows)
         return merge(before, [row for row in rows if row])
+
+
+def findings_digest(manifest: Manifest, source: AnalysisSource) -> str:
+    """Return the digest that names what a model, under its settings, found in a content."""
+    return digest([manifest.digest, source.name, source.version, source.settings_digest])

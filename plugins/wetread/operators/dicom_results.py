@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from wetread.operators.study import StudyOperator
@@ -10,7 +9,7 @@ from wetread.operators.study import StudyOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from wetread.core.findings import AnalysisFindings, Candidate
+    from wetread.core.findings import AnalysisFindings
 
 
 class WriteDicomResultsOperator(StudyOperator):
@@ -29,11 +28,11 @@ class WriteDicomResultsOperator(StudyOperator):
         return {"key_images": written}
 
     def _write_key_image(self, analysis: AnalysisFindings) -> bool:
-        from wetread.core.dicom.key_image import build_key_image
+        from wetread.core.dicom.key_image import best_image, build_key_image
         from wetread.core.pixels.reading import read_instance
         from wetread.core.pixels.rendering import render_frame
 
-        marked = _best_image(analysis)
+        marked = best_image(analysis)
         if not marked:
             return False
         image, subject = marked[0].image, f"key image of {self.version} {analysis.row_id}"
@@ -50,13 +49,3 @@ class WriteDicomResultsOperator(StudyOperator):
         blob = build_key_image(source, rendered.pixels, marked, analysis)
         dicomweb.store_instance(uid, blob, subject)
         return True
-
-
-def _best_image(analysis: AnalysisFindings) -> list[Candidate]:
-    """Return the anomalies on the frame that holds the highest score; the first such frame."""
-
-    def frame(candidate: Candidate) -> tuple[str, int]:
-        return (candidate.image.sop_instance_uid, candidate.image.frame_number)
-
-    groups = [list(group) for _, group in groupby(analysis.anomalies, key=frame)]
-    return max(groups, key=lambda group: max(c.score for c in group), default=[])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,38 @@ SERIES_NUMBER = 9003
 
 _LONG_STRING_CHARACTERS = 64
 """The length of LO (PS3.5 table 6.2-1)."""
+
+
+def best_image(analysis: AnalysisFindings) -> list[Candidate]:
+    """Return the anomalies on the frame that holds the highest score; the first such frame."""
+
+    def frame(candidate: Candidate) -> tuple[str, int]:
+        return (candidate.image.sop_instance_uid, candidate.image.frame_number)
+
+    groups = [list(group) for _, group in groupby(analysis.anomalies, key=frame)]
+    return max(groups, key=lambda group: max(c.score for c in group), default=[])
+
+
+def key_image_uids(
+    study_instance_uid: str, analysis: AnalysisFindings, sop_instance_uid: str, frame_number: int
+) -> tuple[str, str]:
+    """Return the SeriesInstanceUID and SOPInstanceUID of the key image of one frame.
+
+    ``sop_instance_uid`` and ``frame_number`` name the source; whoever has the findings can thus
+    find the object without a search.
+    """
+    model = analysis.source
+    identity = (
+        study_instance_uid,
+        model.name,
+        model.version,
+        model.settings_digest,
+        analysis.digest,
+    )
+    return (
+        derive_uid(*identity, "key-image-series"),
+        derive_uid(*identity, "key-image", sop_instance_uid, str(frame_number)),
+    )
 
 
 def build_key_image(
@@ -88,12 +121,8 @@ def _secondary_capture(
     if not all(uids):
         raise problem("result-invalid", "The source of a key image lacks its study or SOP UID.")
     model = analysis.source
-    identity = (
-        str(source.StudyInstanceUID),
-        model.name,
-        model.version,
-        model.settings_digest,
-        analysis.digest,
+    series_uid, instance_uid = key_image_uids(
+        str(source.StudyInstanceUID), analysis, str(source.SOPInstanceUID), frame_number
     )
     # Patient and study are copied later, as they stand: highdicom would judge them and log what it
     # dislikes, a patient's name for one.
@@ -106,12 +135,10 @@ def _secondary_capture(
         bits_allocated=8,
         coordinate_system="PATIENT",
         patient_orientation=("L", "P"),
-        series_instance_uid=derive_uid(*identity, "key-image-series"),
+        series_instance_uid=series_uid,
         series_number=SERIES_NUMBER,
         series_description=SERIES_DESCRIPTION,
-        sop_instance_uid=derive_uid(
-            *identity, "key-image", str(source.SOPInstanceUID), str(frame_number)
-        ),
+        sop_instance_uid=instance_uid,
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=_long_string(model.name),
