@@ -5,7 +5,7 @@ A study of a thousand slices is indexed by a thousand small ranged reads; no pix
 
 from __future__ import annotations
 
-import warnings
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -17,6 +17,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
+from wetread.core.discretion import keep_values_out_of_logs
 from wetread.core.errors import problem
 from wetread.core.identity import UID_PATTERN
 
@@ -26,10 +27,14 @@ FIRST_READ_BYTES = 32 * 1024
 _PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 """Float, Double Float and Pixel Data (PS3.3 section C.7.6.3)."""
 
-_PREAMBLE_BYTES = 132
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 """Deflated Explicit VR Little Endian: lengths in it say nothing of the file's size (PS3.5 A.5)."""
+
+_SHORT_READ = (EOFError, OSError, struct.error)
+"""What pydicom raises where it wants bytes and there are none left."""
+
+keep_values_out_of_logs()
 
 
 @dataclass(frozen=True)
@@ -86,58 +91,61 @@ def read_header(
     """
     whole = len(start) >= size_bytes
     if start[128:132] != b"DICM":
-        return _not_dicom(len(start), size_bytes)
+        return Refusal("not-dicom" if size_bytes else "empty-file")
     try:
         return _read(start, size_bytes, patient_token)
-    except EOFError:
-        return Refusal("truncated") if whole else _more(start, size_bytes)
     except InvalidDicomError:
         return Refusal("not-dicom")
+    except _SHORT_READ:
+        return Refusal("truncated") if whole else _more(start, size_bytes)
     except Exception:  # pydicom raises many kinds on malformed headers; each means the same here
-        return Refusal("header-unreadable") if whole else NeedMore(size_bytes)
-
-
-def _not_dicom(read_bytes: int, size_bytes: int) -> Refusal:
-    """Say what a file without the prefix of Part 10 is (PS3.10 section 7.1)."""
-    if not size_bytes:
-        return Refusal("empty-file")
-    return Refusal("truncated" if read_bytes < _PREAMBLE_BYTES else "not-dicom")
+        return Refusal("header-unreadable") if whole else _more(start, size_bytes)
 
 
 def _read(
     start: bytes, size_bytes: int, patient_token: Callable[[str], str]
 ) -> Header | Refusal | NeedMore:
     stream = BytesIO(start)
-    pixels = _PixelDataStop(stream)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = read_partial(stream, stop_when=pixels)
-        if len(start) < size_bytes and not pixels.found:
-            return _more(start, size_bytes)
-        deflated = dataset.file_meta.get("TransferSyntaxUID") == _DEFLATED
-        if pixels.end_bytes > size_bytes and not deflated:
-            return Refusal("truncated")
-        return _header(dataset, pixels.found, patient_token)
+    progress = _Progress(stream)
+    dataset = read_partial(stream, stop_when=progress)
+    if len(start) < size_bytes and not progress.found_pixels:
+        return _more(start, size_bytes)
+    deflated = dataset.file_meta.get("TransferSyntaxUID") == _DEFLATED
+    if not deflated and progress.is_cut(dataset, start, size_bytes):
+        return Refusal("truncated")
+    return _header(dataset, progress.found_pixels, patient_token)
 
 
 def _more(start: bytes, size_bytes: int) -> NeedMore:
     return NeedMore(min(size_bytes, len(start) * 8))
 
 
-class _PixelDataStop:
-    """Stops the parser at the pixel data and remembers where the file says that they end."""
+class _Progress:
+    """Stops the parser at the pixel data and remembers where the file says that they end.
+
+    pydicom takes a value that ends early for a whole one, so the ends of all elements are followed.
+    """
 
     def __init__(self, stream: BytesIO) -> None:
         self._stream = stream
-        self.found = False
-        self.end_bytes = 0
+        self._tag: BaseTag | None = None
+        self._end_bytes: int | None = None
+        self.found_pixels = False
 
     def __call__(self, tag: BaseTag, _vr: str | None, length: int) -> bool:
-        if tag in _PIXEL_DATA:
-            self.found = True
-            if length != _UNDEFINED_LENGTH:
-                self.end_bytes = self._stream.tell() + length
-        return self.found
+        self._tag = tag
+        self._end_bytes = None if length == _UNDEFINED_LENGTH else self._stream.tell() + length
+        self.found_pixels = tag in _PIXEL_DATA
+        return self.found_pixels
+
+    def is_cut(self, dataset: Dataset, start: bytes, size_bytes: int) -> bool:
+        """Tell whether a file of ``size_bytes`` ends within its last element, or before any."""
+        if self._end_bytes is None:
+            return not self.found_pixels and (self._tag is None or self._tag not in dataset)
+        if self.found_pixels:
+            return self._end_bytes > size_bytes
+        # Zeros behind the last element are a sender's padding; anything else is a piece of a next.
+        return self._end_bytes > size_bytes or any(start[self._end_bytes :])
 
 
 def _header(
