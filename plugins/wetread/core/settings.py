@@ -98,10 +98,13 @@ def settings_from_json(text: str) -> Settings:
 
 def _checked(stored: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {field.name: type(field.default) for field in fields(Settings)}
+    checked = {}
     for name, value in stored.items():
         if name not in kinds:
             raise problem("settings-invalid", f"there is no setting called {name!r}.")
-        is_number = kinds[name] is float and type(value) is int
-        if type(value) is not kinds[name] and not is_number:
+        # 1 and 1.0 are one number and must have one digest.
+        number = float(value) if kinds[name] is float and type(value) is int else value
+        if type(number) is not kinds[name]:
             raise problem("settings-invalid", f"{name} must be a {kinds[name].__name__}.")
-    return dict(stored)
+        checked[name] = number
+    return checked
