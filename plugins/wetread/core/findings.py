@@ -185,9 +185,10 @@ def merge(base: StudyFindings, rows: Iterable[AnalysisFindings]) -> StudyFinding
     ``base.outcomes`` says what is known of every instance before any analysis; those that wait for
     one stand there as ``analysis-missing`` and take the outcome of their row. The merge takes the
     time of its newest row, or keeps that of ``base`` when no row succeeded, so that writing it
-    twice gives the same bytes.
+    twice gives the same bytes. Rows may come in any order, at once or one by one, and twice.
     """
-    analyses = tuple(sorted(rows, key=lambda row: row.row_id))
+    by_id = {row.row_id: row for row in (*rows, *base.analyses)}
+    analyses = tuple(by_id[row_id] for row_id in sorted(by_id, key=_row_order))
     found = {o.sop_instance_uid: o for analysis in analyses for o in analysis.outcomes}
     done = {analysis.row_id for analysis in analyses}
     return replace(
@@ -200,3 +201,8 @@ def merge(base: StudyFindings, rows: Iterable[AnalysisFindings]) -> StudyFinding
         missing_rows=tuple(row for row in base.missing_rows if row not in done),
         created_at=max((a.created_at for a in analyses), default=base.created_at),
     )
+
+
+def _row_order(row_id: str) -> tuple[int, str]:
+    """Order row ids by their number, which has two digits or more."""
+    return (len(row_id), row_id)
