@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import requests
 from google.api_core import exceptions, retry
 from google.auth import exceptions as auth_exceptions
+from google.cloud.storage.exceptions import DataCorruption
+from google.protobuf.json_format import ParseError
 
 from wetread.core.errors import RETRIABLE_HTTP_STATUS, RetriableError, WetreadError, problem
 
@@ -25,7 +27,7 @@ _TRANSPORT_FAILURES = (
 
 def _is_retriable(error: BaseException) -> bool:
     if isinstance(error, exceptions.GoogleAPICallError):
-        return error.code in RETRIABLE_HTTP_STATUS or isinstance(error, exceptions.RetryError)
+        return error.code in RETRIABLE_HTTP_STATUS
     return isinstance(error, (*_TRANSPORT_FAILURES, RetriableError))
 
 
@@ -66,5 +68,10 @@ def translated(
         raise problem("service-unavailable", f"{call} kept failing for {subject}.") from None
     except exceptions.GoogleAPICallError as error:
         raise failure(int(error.code or 503), call, subject) from None
-    except _TRANSPORT_FAILURES:
+    except (*_TRANSPORT_FAILURES, requests.exceptions.RequestException):
         raise problem("service-unavailable", f"{call} did not answer for {subject}.") from None
+    except (DataCorruption, ParseError):
+        raise problem("answer-malformed", f"{call} answered garbled for {subject}.") from None
+    except auth_exceptions.GoogleAuthError as error:
+        code = "service-unavailable" if error.retryable else "request-rejected"
+        raise problem(code, f"{call} got no credentials for {subject}.") from None
