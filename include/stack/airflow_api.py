@@ -52,9 +52,6 @@ class AirflowApi:
     def resume(self, dag_id: str) -> None:
         self._call("PATCH", f"dags/{_part(dag_id)}", json={"is_paused": False})
 
-    def pause(self, dag_id: str) -> None:
-        self._call("PATCH", f"dags/{_part(dag_id)}", json={"is_paused": True})
-
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a run and return its id."""
         body = {"logical_date": None, "conf": dict(conf)}

@@ -19,6 +19,8 @@ from stack.startup import exclusive
 from stack.status import access_text, stack_status
 from stack.up import bring_up
 
+DEMO_STATE = ".wetread/demo"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; an error is one message, never a stack trace."""
@@ -59,9 +61,24 @@ def _up() -> int:
 def _down() -> int:
     layout = layout_from()
     with exclusive(layout):
-        if not stop_stack(layout, say):
-            say("nothing is running")
+        stopped = stop_stack(layout, say)
+    stopped += _stop_abandoned_demo()
+    if not stopped:
+        say("nothing is running")
     return 0
+
+
+def _stop_abandoned_demo() -> int:
+    """Stop what a demo left that could not stop it itself, as after ``kill -9``."""
+    layout = layout_from(folder=DEMO_STATE)
+    if not layout.record.exists():
+        return 0
+    try:
+        with exclusive(layout):
+            return stop_stack(layout, say)
+    except StackError:
+        say("a demo is running; it stops what it started")
+        return 0
 
 
 def _status() -> int:
@@ -82,7 +99,7 @@ def _demo() -> int:
     # The DICOM and Google libraries take a second to load, and no other command needs them.
     from stack.demo.run import run_demo  # noqa: PLC0415 - the comment above
 
-    layout = layout_from(folder=".wetread/demo")
+    layout = layout_from(folder=DEMO_STATE)
     with exclusive(layout):
         return run_demo(layout, ports_from(os.environ), REPOSITORY / "build/demo.json", say)
 
