@@ -31,9 +31,6 @@ from wetread.operators.source_archive import ArchiveSourceOperator
 from wetread.operators.study_import import ImportStudyOperator
 from wetread.sensors.study_complete import StudyCompleteSensor
 
-IMPORTED = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
-"""Results are written when the import succeeded, whatever became of single analyses."""
-
 
 @dag(
     schedule=None,
@@ -59,9 +56,9 @@ def study_pipeline() -> None:
         task_id="analyze_images", pool="vision", map_index_template="{{ task.row['label'] }}"
     ).expand(row=import_study.output)
     results = [
-        WriteDicomResultsOperator(task_id="write_dicom_results", trigger_rule=IMPORTED),
-        WriteFhirReportOperator(task_id="write_fhir_report", trigger_rule=IMPORTED),
-        RaiseAlertOperator(task_id="raise_alert", trigger_rule=IMPORTED),
+        WriteDicomResultsOperator(task_id="write_dicom_results"),
+        WriteFhirReportOperator(task_id="write_fhir_report"),
+        RaiseAlertOperator(task_id="raise_alert"),
     ]
     archive_source = ArchiveSourceOperator(
         task_id="archive_source", trigger_rule=TriggerRule.NONE_FAILED

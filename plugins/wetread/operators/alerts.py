@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wetread.operators.study import StudyOperator
+from wetread.operators.study import StudyResultOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class RaiseAlertOperator(StudyOperator):
+class RaiseAlertOperator(StudyResultOperator):
     """Publish one message per critical finding, without any identifier of the patient.
 
     An alert that was published is remembered, so that a cleared task does not repeat it; a worker

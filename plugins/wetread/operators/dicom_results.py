@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wetread.operators.study import StudyOperator
+from wetread.operators.study import StudyResultOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from wetread.core.findings import AnalysisFindings
 
 
-class WriteDicomResultsOperator(StudyOperator):
+class WriteDicomResultsOperator(StudyResultOperator):
     """Store a key image for every series with an anomaly candidate (STOW-RS).
 
     The object's UIDs and bytes follow from the findings alone, so the store takes a repeated one

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wetread.operators.study import StudyOperator
+from wetread.operators.study import StudyResultOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class WriteFhirReportOperator(StudyOperator):
+class WriteFhirReportOperator(StudyResultOperator):
     """Write ImagingStudy, Observations and a preliminary DiagnosticReport in one transaction.
 
     Every resource is updated under a deterministic identifier, so a retry leaves the same

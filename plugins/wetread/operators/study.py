@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, TriggerRule
+from airflow.sdk.exceptions import AirflowSkipException
 
 from wetread.core.errors import WetreadError
 from wetread.core.events import failure_event
@@ -90,3 +91,19 @@ class StudyOperator(BaseOperator):
             seconds=seconds,
             versions={},
         ).json_line()
+
+
+class StudyResultOperator(StudyOperator):
+    """A task that writes results: it runs when the import succeeded, whatever else did not.
+
+    No trigger rule of Airflow says so - each counts an empty plan, which is skipped, against the
+    task - so the task waits until all before it is done, and skips itself without an import.
+    """
+
+    def __init__(self, *, trigger_rule: str = TriggerRule.ALL_DONE, **kwargs: Any) -> None:
+        super().__init__(trigger_rule=trigger_rule, **kwargs)
+
+    def execute(self, context: Context) -> Any:
+        if self.installation.state.find_import(self.version) is None:
+            raise AirflowSkipException(f"{self.version} is not imported.")
+        return super().execute(context)
