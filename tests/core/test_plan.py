@@ -1,0 +1,119 @@
+"""The plan: every instance is in one row, or outside with a reason."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import asdict, replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.cases import KEY, STUDY, arrivals, header, headers, source
+
+from wetread.core.arrivals import Arrival
+from wetread.core.findings import ANALYSIS_MISSING
+from wetread.core.headers import Header
+from wetread.core.manifest import Manifest, judge_arrivals
+from wetread.core.plan import STORE_REFUSED, findings_before_analysis, make_plan
+
+
+def sealed(arrived: list[Arrival], stored: tuple[Header, ...] = ()) -> Manifest:
+    judged = judge_arrivals(arrived, stored)
+    return Manifest(KEY, 1, STUDY, "2026-11-22T08:00:00Z", judged, stored)
+
+
+def sealed_with(*images: Header) -> Manifest:
+    return sealed([Arrival(source(f"ward/{n}"), image) for n, image in enumerate(images)])
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    stored = draw(st.lists(headers(), max_size=3, unique_by=lambda h: h.sop_instance_uid))
+    return sealed(draw(arrivals(studies=(STUDY,))), tuple(stored))
+
+
+@st.composite
+def manifests_and_refusals(draw: st.DrawFn) -> tuple[Manifest, frozenset[str]]:
+    manifest = draw(manifests())
+    uids = sorted(h.sop_instance_uid for h in manifest.instances)
+    refused = draw(st.sets(st.sampled_from(uids))) if uids else set()
+    return manifest, frozenset(refused)
+
+
+@given(manifests_and_refusals())
+def test_every_instance_is_in_one_row_or_skipped(case: tuple[Manifest, frozenset[str]]) -> None:
+    manifest, refused = case
+    plan = make_plan(manifest, refused)
+    planned = [uid for row in plan.rows for uid in row.sop_instance_uids]
+    skipped = [outcome.sop_instance_uid for outcome in plan.skipped]
+    assert Counter(planned + skipped) == Counter(h.sop_instance_uid for h in manifest.instances)
+    assert {o.sop_instance_uid for o in plan.skipped if o.reason == STORE_REFUSED} == refused
+
+
+@given(manifests_and_refusals())
+def test_the_first_findings_count_all_that_arrived(case: tuple[Manifest, frozenset[str]]) -> None:
+    manifest, refused = case
+    plan = make_plan(manifest, refused)
+    before = findings_before_analysis(manifest, plan, "d")
+    known_already = {h.sop_instance_uid for h in manifest.stored} - {
+        h.sop_instance_uid for _, h in manifest.accepted
+    }
+    assert before.counts.arrived == len(manifest.arrivals) + len(known_already)
+    waiting = {o.sop_instance_uid for o in before.outcomes if o.reason == ANALYSIS_MISSING}
+    assert waiting == {uid for row in plan.rows for uid in row.sop_instance_uids}
+    assert before.missing_rows == tuple(row.row_id for row in plan.rows)
+    assert before.created_at == manifest.sealed_at
+    assert before.counts.analysed == 0
+
+
+@given(manifests(), st.randoms(use_true_random=False))
+def test_the_same_content_gives_the_same_plan(manifest: Manifest, rng: random.Random) -> None:
+    shuffled = tuple(rng.sample(manifest.arrivals, len(manifest.arrivals)))
+    assert make_plan(replace(manifest, arrivals=shuffled)) == make_plan(manifest)
+
+
+@given(manifests())
+def test_a_row_is_one_series_with_an_id_of_its_own(manifest: Manifest) -> None:
+    plan = make_plan(manifest)
+    series = {h.sop_instance_uid: h.series_instance_uid for h in manifest.instances}
+    for row in plan.rows:
+        assert {series[uid] for uid in row.sop_instance_uids} == {row.series_instance_uid}
+        assert plan.row(row.row_id) is row
+    assert len({row.row_id for row in plan.rows}) == len(plan.rows)
+    assert len({row.series_instance_uid for row in plan.rows}) == len(plan.rows)
+
+
+def test_series_stand_in_the_order_of_their_numbers_and_unnumbered_ones_last() -> None:
+    numbers = {10: 3, 2: 7, 1: None}
+    images = [replace(header(series=s), series_number=n) for s, n in numbers.items()]
+    rows = make_plan(sealed_with(*images)).rows
+    assert [row.series_instance_uid for row in rows] == [f"{STUDY}.{s}" for s in (10, 2, 1)]
+    assert [row.row_id for row in rows] == ["s01", "s02", "s03"]
+
+
+def test_reasons_follow_the_policy() -> None:
+    image, report = header(instance=1), replace(header(instance=2), has_pixel_data=False)
+    localizer = replace(header(instance=3), image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))
+    plan = make_plan(sealed_with(image, report, localizer))
+    assert [row.sop_instance_uids for row in plan.rows] == [(image.sop_instance_uid,)]
+    assert {o.sop_instance_uid: o.reason for o in plan.skipped} == {
+        report.sop_instance_uid: "no-pixel-data",
+        localizer.sop_instance_uid: "localizer",
+    }
+
+
+def test_the_label_counts_frames_and_names_nobody() -> None:
+    one = make_plan(sealed_with(header())).rows[0]
+    assert one.label == "CT series 1 of 1, 1 image"
+    named = replace(header(), modality="DOE^JANE", number_of_frames=40)
+    (row,) = make_plan(sealed_with(named)).rows
+    assert row.label == "unknown series 1 of 1, 40 images"
+    assert STUDY not in row.label
+
+
+def test_an_empty_study_is_an_empty_plan() -> None:
+    plan = make_plan(sealed([]))
+    before = findings_before_analysis(sealed([]), plan, "d")
+    assert asdict(plan) == {"rows": (), "skipped": ()}
+    assert before.counts.arrived == 0
+    assert before.missing_rows == ()

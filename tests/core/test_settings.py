@@ -1,0 +1,94 @@
+"""Settings: nothing unknown or wrongly typed slips in, and digests follow analysis alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wetread.core.errors import PermanentError
+from wetread.core.settings import Settings, settings_from_json
+
+NAMES = [field.name for field in fields(Settings)]
+CHANGE_FINDINGS = {
+    "sampled_frames_per_series",
+    "anomaly_threshold",
+    "vision_max_results",
+    "detect_text",
+    "frame_limit_bytes",
+}
+"""What decides which pixels are looked at, and what is kept of the answer."""
+
+
+def changed(value: Any) -> Any:
+    """Return another valid value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    return value / 2 if isinstance(value, float) else value + ("x" if isinstance(value, str) else 1)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(PermanentError) as raised:
+        settings_from_json(text)
+    assert raised.value.code == "settings-invalid"
+    return str(raised.value)
+
+
+def test_an_empty_variable_means_the_defaults() -> None:
+    assert settings_from_json("{}") == Settings()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_can_be_set_alone(name: str) -> None:
+    value = changed(getattr(Settings(), name))
+    read = settings_from_json(json.dumps({name: value}))
+    assert getattr(read, name) == value
+    others = set(NAMES) - {name}
+    assert all(getattr(read, other) == getattr(Settings(), other) for other in others)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_digest_changes_with_settings_of_the_analysis_and_no_others(name: str) -> None:
+    read = settings_from_json(json.dumps({name: changed(getattr(Settings(), name))}))
+    is_other = read.analysis_digest != Settings().analysis_digest
+    assert is_other == (name in CHANGE_FINDINGS)
+
+
+def test_equal_settings_have_equal_digests_however_they_are_written() -> None:
+    written = [settings_from_json(f'{{"anomaly_threshold": {one}}}') for one in ("1", "1.0", "1e0")]
+    assert len({settings.analysis_digest for settings in written}) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [None, [], {}, "text", True, 7, 0.5], ids=repr)
+def test_a_value_of_another_type_is_refused_by_name(name: str, value: Any) -> None:
+    default = getattr(Settings(), name)
+    is_right = type(value) is type(default)
+    is_whole_number_for_float = isinstance(default, float) and type(value) is int
+    if not is_right and not is_whole_number_for_float:
+        assert f"{name} must be a" in refusal(json.dumps({name: value}))
+
+
+@given(st.text().filter(lambda name: name not in NAMES))
+def test_an_unknown_setting_is_refused(name: str) -> None:
+    assert "there is no setting called" in refusal(json.dumps({name: 1}))
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Settings) if type(f.default) is int])
+@pytest.mark.parametrize("value", [0, -1])
+def test_counts_and_sizes_are_positive(name: str, value: int) -> None:
+    assert f"{name} must be at least 1" in refusal(json.dumps({name: value}))
+
+
+@pytest.mark.parametrize("value", ["0", "0.0", "1.0001", "-1", "NaN", "Infinity", "2"])
+def test_the_threshold_is_a_probability(value: str) -> None:
+    assert "anomaly_threshold" in refusal(f'{{"anomaly_threshold": {value}}}')
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"text"', "7", "{'a': 1}"])
+def test_what_is_no_json_object_is_refused_and_not_repeated(text: str) -> None:
+    assert "wetread_settings" in refusal(text)
