@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from itertools import groupby
@@ -25,7 +24,7 @@ SAMPLES = "build/samples"
 
 
 @pytest.fixture
-def exports(bare_cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def exports(bare_cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Export what ``make up`` says, with the addresses of the test's local cloud."""
     addresses = {
         "GOOGLE_CLOUD_PROJECT": "wetread-local",
@@ -38,7 +37,6 @@ def exports(bare_cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> Iterat
     assert addresses.keys() == client_exports(Ports()).keys()
     for name, value in addresses.items():
         monkeypatch.setenv(name, value)
-    yield
 
 
 @pytest.mark.usefixtures("exports")

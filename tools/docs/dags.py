@@ -11,15 +11,28 @@ from tools.docs.markdown import code, page, table
 _INTRO = """\
 The DAGs as Airflow loads them; the text of each is also its page in the Airflow UI. Retries, their
 delays and the rule that a permanent error is not tried again are those of
-`plugins/wetread/operators/defaults.py`.
+`plugins/wetread/operators/defaults.py`."""
 
-A task runs when the tasks before it have all succeeded (`all_success`), when all have ended and at
-least one has succeeded (`all_done_min_one_success`), or when all have ended and none has failed
-(`none_failed`)."""
+
+_RULES = {
+    "all_success": "the tasks before it have all succeeded",
+    "all_done": "the tasks before it have all ended, however",
+    "none_failed": "the tasks before it have all ended, and none has failed",
+}
 
 
 def page_text(folder: Path) -> str:
-    return page("DAGs", "imaging-informatics operators", _INTRO, *map(_section, load_dags(folder)))
+    """Return the page.
+
+    Raises
+    ------
+    KeyError
+        A DAG uses a trigger rule that this page does not explain.
+    """
+    dags = load_dags(folder)
+    used = {task.trigger_rule.value for dag in dags for task in dag.tasks}
+    rules = table(("runs when", "meaning"), [(code(rule), _RULES[rule]) for rule in sorted(used)])
+    return page("DAGs", "imaging-informatics operators", _INTRO, rules, *map(_section, dags))
 
 
 def load_dags(folder: Path) -> list[Any]:

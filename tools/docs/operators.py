@@ -81,6 +81,7 @@ def _parameters(operator: type) -> list[tuple[str, str, str]]:
 
 _INHERITED = {
     "gcp_conn_id": "The Google connection.",
+    "trigger_rule": "When the task runs; see [DAGs](dags.md).",
     "mode": "Airflow's mode of waiting: `reschedule` holds no slot between two looks.",
 }
 

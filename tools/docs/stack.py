@@ -41,7 +41,7 @@ and the compose service `provision` load it; endpoints follow ports that were mo
 _STATE = (
     (
         "`.wetread/`",
-        "the stack of `make up`: `airflow/` (database and task logs), `cloud/` (buckets and stores), "
+        "the stack of `make up`: `airflow/` (database, task logs), `cloud/` (buckets, stores), "
         "`logs/` (one file per component), `secrets.json` and `airflow-passwords.json`, and, while "
         "it runs, `stack.json` (ports and processes)",
     ),
