@@ -75,6 +75,17 @@ class AirflowApi:
             if len(rows) >= page["total_entries"] or not page["task_instances"]:
                 return rows
 
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Let a task of a run, and the tasks after it, run again."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [task_id],
+            "include_downstream": True,
+            "only_failed": False,
+        }
+        self._call("POST", f"dags/{_part(dag_id)}/clearTaskInstances", json=body)
+
     def upsert(self, collection: str, entities: Sequence[Mapping[str, Any]]) -> None:
         """Create or overwrite connections, pools or variables.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -82,6 +84,10 @@ class Pipeline:
         operator = ClaimStudiesOperator(task_id="claim_studies", pipeline_dag_id="study_pipeline")
         return self._start(operator.execute(self._context()))
 
+    def wait_quiet(self) -> None:
+        """Let the quiet period of the test's settings pass."""
+        time.sleep(self.installation.settings.quiet_period_seconds)
+
     def request(self, study: str, priority: str = "routine") -> list[str]:
         """Ask for a study as the form does."""
         context = self._context(params={"study": study, "priority": priority})
@@ -107,6 +113,12 @@ class Pipeline:
         if not any(isinstance(result, Exception) for result in results.values()):
             self._task(ArchiveSourceOperator, "archive_source", run_id, results)
         return results
+
+    def seal(self, run_id: str) -> None:
+        """Run the first step of the import only, as if its worker died then."""
+        operator = ImportStudyOperator(task_id="import_study", study=run_id)
+        claim = self.installation.state.claim(operator.version.study_key)
+        operator._import.seal(claim, datetime.now(UTC))
 
     def process(self, folder: str, files: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
         """Upload one study, take it in and run it."""

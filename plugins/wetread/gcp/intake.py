@@ -148,13 +148,13 @@ class Intake:
     def _claim_instances(self, study: str, uids: set[str], now: datetime) -> bool:
         claimed = self.state.find_claim(study, self.keys)
         stamp = _text(now)
+        known = self._known_instances(claimed.claim) if claimed else set()
+        if uids <= known:
+            return False
         if claimed and not self._is_sealed(claimed.claim):
             self.state.replace_claim(claimed.claim.touched(stamp), claimed.generation)
             return False
         subject = claimed.claim.study_key if claimed else "a stored study"
-        known = self._known_instances(claimed.claim) if claimed else set()
-        if uids <= known:
-            return False
         stored = {h.sop_instance_uid for h in self.stored_headers(study, subject)}
         if stored <= known:
             return False
@@ -164,8 +164,12 @@ class Intake:
         return True
 
     def _known_instances(self, claim: Claim) -> set[str]:
-        manifest = self.state.find_manifest(_latest(claim))
-        return {header.sop_instance_uid for header in manifest.instances} if manifest else set()
+        """Return the instances of the version that was sealed last."""
+        for version in reversed(claim.versions):
+            manifest = self.state.find_manifest(StudyVersion(claim.study_key, version.version))
+            if manifest:
+                return {header.sop_instance_uid for header in manifest.instances}
+        return set()
 
     def _new_claim(self, study_instance_uid: str) -> Claim:
         return Claim(self.keys.study_keys(study_instance_uid)[0], study_instance_uid)

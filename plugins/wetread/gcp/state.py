@@ -203,15 +203,17 @@ class StudyState:
         stored = self._bucket.read_json(name, f"findings of {study_key} {row_id}")
         return analysis_from_json(stored.value) if stored else None
 
-    def all_findings(self, study_key: str) -> list[AnalysisFindings]:
-        """Return the findings of every plan row under every model and settings there ever were.
+    def all_findings(self, study_key: str) -> list[tuple[str, AnalysisFindings]]:
+        """Return every plan row's findings, each with the beginning of its findings digest.
 
-        For whoever shows results: the settings of today need not be those of the analysis.
+        For whoever shows results: the model and the settings of today need not be those of then.
         """
         subject = f"findings of {study_key}"
-        listed = self._bucket.list(f"studies/{study_key}/findings/", subject)
-        read = (self._bucket.read_json(item.name, subject) for item in listed)
-        return [analysis_from_json(stored.value) for stored in read if stored]
+        found = []
+        for item in self._bucket.list(f"studies/{study_key}/findings/", subject):
+            if stored := self._bucket.read_json(item.name, subject):
+                found.append((item.name.split("/")[3], analysis_from_json(stored.value)))
+        return found
 
 
 def _claim(study_key: str) -> str:

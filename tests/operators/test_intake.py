@@ -1,0 +1,137 @@
+"""Which runs intake starts, and when."""
+
+from __future__ import annotations
+
+import io
+
+import pydicom
+import pytest
+from tests.operators.pipeline import Pipeline
+from tests.operators.test_faults import nodule
+
+from samples import SampleFile, hostile
+from wetread.core.errors import PermanentError
+
+
+def study(name: str, instance: int = 1) -> SampleFile:
+    return SampleFile(f"{name}-{instance}.dcm", hostile.valid(name, instance))
+
+
+def uid_of(content: bytes, keyword: str = "StudyInstanceUID") -> str:
+    return str(pydicom.dcmread(io.BytesIO(content))[keyword].value)
+
+
+def test_one_folder_may_hold_several_studies(pipeline: Pipeline) -> None:
+    pipeline.upload("mixed", [study("a"), study("b"), study("b", 2)])
+
+    runs = pipeline.intake()
+
+    counts = [pipeline.run(run_id)["archive_source"]["analysed"] for run_id in runs]
+    assert sorted(counts) == [1, 2]
+
+
+def test_one_study_may_span_folders(pipeline: Pipeline) -> None:
+    pipeline.upload("left", [study("a", 1)])
+    pipeline.upload("right", [study("a", 2)])
+
+    (run_id,) = pipeline.intake()
+
+    assert pipeline.run(run_id)["archive_source"]["analysed"] == 2
+
+
+def test_an_unreadable_file_is_counted_once(pipeline: Pipeline) -> None:
+    pipeline.upload("mixed", [study("a"), SampleFile("bad", b"no DICOM" * 40), study("b")])
+
+    runs = pipeline.intake()
+
+    quarantined = [pipeline.run(run_id)["archive_source"]["quarantined"] for run_id in runs]
+    assert sorted(quarantined) == [0, 1]
+
+
+def test_second_round_starts_nothing_again(pipeline: Pipeline) -> None:
+    pipeline.upload("ward", [study("a")])
+    assert len(pipeline.intake()) == 1
+    assert pipeline.intake() == []
+
+
+def test_study_whose_run_was_not_started_is_found_again(pipeline: Pipeline) -> None:
+    pipeline.upload("ward", [study("a")])
+    first = pipeline.intake()
+    pipeline.runs.clear()  # Airflow died before it stored the run
+    assert pipeline.intake() == first
+
+
+def test_late_images_open_the_next_version(pipeline: Pipeline) -> None:
+    pipeline.upload("ward", [study("a", 1)])
+    (first,) = pipeline.intake()
+    pipeline.run(first)
+    pipeline.upload("ward", [study("a", 2)])
+
+    (second,) = pipeline.intake()
+    results = pipeline.run(second)
+
+    assert second == first.replace("__v1", "__v2")
+    assert results["archive_source"]["analysed"] == 2, "the version is about the whole study"
+    assert len(pipeline.resources("DiagnosticReport")) == 1
+    assert pipeline.intake() == []
+
+
+def test_images_that_arrive_during_the_import_are_not_lost(pipeline: Pipeline) -> None:
+    pipeline.upload("ward", [study("a", 1)])
+    (first,) = pipeline.intake()
+    pipeline.seal(first)
+    pipeline.upload("ward", [study("a", 2)])
+
+    (second,) = pipeline.intake()
+
+    assert pipeline.run(first)["archive_source"]["analysed"] == 1
+    assert pipeline.run(second)["archive_source"]["analysed"] == 2
+
+
+def test_study_that_another_system_stored_is_read(pipeline: Pipeline) -> None:
+    """The store's notification is enough; nothing lies in the bucket."""
+    content = hostile.valid("stored")
+    pipeline.installation.dicomweb.store_instance(uid_of(content), content, "a test")
+
+    (run_id,) = pipeline.intake()
+    pipeline.wait_quiet()
+    results = pipeline.run(run_id)
+
+    assert results["archive_source"]["analysed"] == 1
+
+
+def test_own_results_start_nothing(pipeline: Pipeline) -> None:
+    pipeline.upload("ward", nodule())
+    (run_id,) = pipeline.intake()
+    assert pipeline.run(run_id)["write_dicom_results"] == {"key_images": 1}
+
+    assert pipeline.intake() == []
+
+
+def test_routine_studies_wait_for_room_and_urgent_ones_do_not(pipeline: Pipeline) -> None:
+    pipeline.running = 8
+    pipeline.upload("ward", [study("a"), study("b")])
+    assert pipeline.intake() == []
+
+    assert len(pipeline.request("incoming/ward/", "stat")) == 2
+    pipeline.running = 7
+    pipeline.upload("other", [study("c"), study("d")])
+    assert len(pipeline.intake()) == 1
+
+
+def test_request_by_uid_reads_a_study_again(pipeline: Pipeline) -> None:
+    file = study("a")
+    pipeline.process("ward", [file])
+
+    (run_id,) = pipeline.request(uid_of(file.content), "urgent")
+
+    assert run_id.endswith("__v2")
+    assert pipeline.run(run_id)["archive_source"]["analysed"] == 1
+    assert len(pipeline.resources("DiagnosticReport")) == 1
+
+
+@pytest.mark.parametrize("asked", ["incoming/", "incoming/none/", "1.2.3.4", "../x", "a/b"])
+def test_request_for_nothing_says_so(pipeline: Pipeline, asked: str) -> None:
+    with pytest.raises(PermanentError, match=r"study-not-found|prefix-invalid") as caught:
+        pipeline.request(asked)
+    assert asked not in caught.value.detail
