@@ -137,7 +137,11 @@ def _staging(study: StudyVersion) -> str:
 
 
 def _moved(name: str, to: str) -> str:
-    return _fitting(to + name.removeprefix(INCOMING), "")
+    moved = to + name.removeprefix(INCOMING)
+    # A sender's file that is called like a reason must not take the place of one.
+    if to == FAILED and moved.rstrip("~").endswith(_REASON_SUFFIX):
+        moved += "~"
+    return _fitting(moved, "")
 
 
 def _beside(name: str) -> str:
