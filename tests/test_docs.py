@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -23,7 +24,7 @@ from stack.status import client_exports
 from wetread.core.alerts.rules import alert_rules
 from wetread.core.errors import catalogue
 from wetread.core.outcomes import reasons
-from wetread.core.settings import Settings
+from wetread.core.settings import Settings, settings_from_json
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -34,6 +35,7 @@ KINDS = {
     "reference": "reference",
     "explanation": "explanation",
 }
+SETTINGS = {field.name for field in fields(Settings)}
 DECISIONS = ROOT / "docs/adr"
 SCHEMAS = {"alert-message.md", "events.md", "fhir.md"}
 """Contracts with programs outside, in the form of a schema; the index says what they are about."""
@@ -127,6 +129,14 @@ def make_targets() -> set[str]:
     return set(line.split())
 
 
+@pytest.mark.parametrize("page", DOCS, ids=_name)
+def test_settings_in_examples_are_settings(page: Path) -> None:
+    """An example that names a setting must be one that an installation would take."""
+    for snippet in snippets(page):
+        if snippet.language == "json" and (stored := json.loads(snippet.text)).keys() & SETTINGS:
+            assert settings_from_json(json.dumps(stored))
+
+
 def test_every_page_can_be_reached_from_the_index() -> None:
     index = ROOT / "docs/index.md"
     linked = {(index.parent / link.partition("#")[0]).resolve() for link in _links(index)}
@@ -146,7 +156,7 @@ def test_generated_reference_is_current(generated: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("page", "names"),
     [
-        ("settings.md", [field.name for field in fields(Settings)]),
+        ("settings.md", sorted(SETTINGS)),
         ("errors.md", list(catalogue())),
         ("outcomes.md", list(reasons())),
         ("critical-findings.md", [rule.finding_code for rule in alert_rules()]),
