@@ -266,7 +266,7 @@ def test_nobody_is_no_patient() -> None:
 
 def test_a_header_keeps_nothing_of_the_patient() -> None:
     image = hostile.image()
-    stored = json.dumps(header_dict := read(VALID).as_dict())  # type: ignore[union-attr]
+    stored = json.dumps(header_dict := read(VALID).as_dict())
     for keyword in ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber"):
         assert str(image[keyword].value) not in stored
     assert header_from_dict(json.loads(stored)) == read(VALID)

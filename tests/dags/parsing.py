@@ -39,9 +39,9 @@ def parse(path: str) -> dict[str, Any]:
 
         return read
 
-    airflow.sdk.Variable.get = refuse("Variable")  # type: ignore[method-assign]
-    airflow.sdk.Connection.get = refuse("Connection")  # type: ignore[method-assign]
-    airflow.sdk.BaseHook.get_connection = refuse("Connection")  # type: ignore[method-assign]
+    airflow.sdk.Variable.get = refuse("Variable")
+    airflow.sdk.Connection.get = refuse("Connection")
+    airflow.sdk.BaseHook.get_connection = refuse("Connection")
     sys.addaudithook(watch)
     started = time.process_time()
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
