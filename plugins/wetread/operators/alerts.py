@@ -19,7 +19,7 @@ class RaiseAlertOperator(StudyResultOperator):
     Returns ``{"alerts": …, "category": …}``; the category is the most urgent one, or 0.
     """
 
-    def run(self, context: Context) -> dict[str, int]:
+    def write(self, context: Context) -> dict[str, int]:
         from wetread.core.alerts.alert import critical_alerts
         from wetread.core.alerts.message import alert_message
 

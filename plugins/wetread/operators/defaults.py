@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from wetread.core.errors import PermanentError
+from wetread.notifiers.failure_event import report_failure
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -24,5 +25,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retries": 3,
     "retry_exponential_backoff": True,
     "retry_policy": RETRY_POLICY,
+    "on_failure_callback": report_failure,
+    "on_retry_callback": report_failure,
 }
 """The delay of the first retry is Airflow's setting ``core.default_task_retry_delay``."""

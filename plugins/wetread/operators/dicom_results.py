@@ -21,7 +21,7 @@ class WriteDicomResultsOperator(StudyResultOperator):
     Returns ``{"key_images": …}``.
     """
 
-    def run(self, context: Context) -> dict[str, int]:
+    def write(self, context: Context) -> dict[str, int]:
         findings = self.records.findings()
         written = sum(self._write_key_image(analysis) for analysis in findings.analyses)
         self.log.info("Wrote %s key images for %s", written, self.version)

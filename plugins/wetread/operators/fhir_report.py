@@ -20,7 +20,7 @@ class WriteFhirReportOperator(StudyResultOperator):
     Returns ``{"status": "preliminary", "observations": …}``.
     """
 
-    def run(self, context: Context) -> dict[str, int | str]:
+    def write(self, context: Context) -> dict[str, int | str]:
         from wetread.core.fhir.bundle import build_transaction
         from wetread.core.fhir.guard import guard_transaction
         from wetread.core.fhir.identifiers import report_identifier

@@ -36,7 +36,7 @@ class AnalyzeImagesOperator(StudyOperator):
         super().__init__(**kwargs)
         self.row = row
 
-    def run(self, context: Context) -> dict[str, int]:
+    def execute(self, context: Context) -> dict[str, int]:
         row_id = self.row["row_id"]
         findings = self.records.find_row(row_id) or self._analyse(row_id)
         counts = count_outcomes(outcome.reason for outcome in findings.outcomes)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wetread.core.outcomes import Outcome, reasons
-from wetread.operators.study import EVENTS, StudyOperator
+from wetread.notifiers.failure_event import EVENTS
+from wetread.operators.study import StudyOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,7 +22,7 @@ class ArchiveSourceOperator(StudyOperator):
     Returns ``{"analysed", "skipped", "unsupported", "quarantined"}``, the instances of the study.
     """
 
-    def run(self, context: Context) -> dict[str, int]:
+    def execute(self, context: Context) -> dict[str, int]:
         findings = self.records.findings()
         moved, refused = self._sort()
         incoming, subject = self.installation.incoming, f"source of {self.version}"

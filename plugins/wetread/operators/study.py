@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
-from wetread.core.errors import WetreadError
-from wetread.core.events import failure_event
 from wetread.core.identity import StudyVersion, parse_run_id
 from wetread.links.study import ReportLink
 
@@ -21,9 +17,6 @@ if TYPE_CHECKING:
 
     from wetread.gcp.study_records import StudyRecords
     from wetread.hooks.installation import Installation
-
-EVENTS = logging.getLogger("wetread.events")
-"""One JSON object a line; log-based metrics and alert policies read it."""
 
 
 class StudyOperator(BaseOperator):
@@ -67,31 +60,6 @@ class StudyOperator(BaseOperator):
 
         return StudyRecords(self.version, self.installation.state, self.installation.settings)
 
-    def execute(self, context: Context) -> Any:
-        started = time.monotonic()
-        try:
-            return self.run(context)
-        except WetreadError as error:
-            EVENTS.error("%s", self._failure(error, context, time.monotonic() - started))
-            raise
-
-    def run(self, context: Context) -> Any:
-        """Do the task's work; a subclass returns counts and never an identifier."""
-        raise NotImplementedError
-
-    def _failure(self, error: WetreadError, context: Context, seconds: float) -> str:
-        study = self.version if error.code != "run-id-unknown" else None
-        return failure_event(
-            error.code,
-            study_key=study.study_key if study else None,
-            version=study.version if study else None,
-            modality=None,
-            task=self.task_id,
-            attempt=context["ti"].try_number,
-            seconds=seconds,
-            versions={},
-        ).json_line()
-
 
 class StudyResultOperator(StudyOperator):
     """A task that writes results: it runs when the import succeeded, whatever else did not.
@@ -106,4 +74,8 @@ class StudyResultOperator(StudyOperator):
     def execute(self, context: Context) -> Any:
         if self.installation.state.find_import(self.version) is None:
             raise AirflowSkipException(f"{self.version} is not imported.")
-        return super().execute(context)
+        return self.write(context)
+
+    def write(self, context: Context) -> Any:
+        """Write the results; return counts and never an identifier."""
+        raise NotImplementedError

@@ -43,7 +43,7 @@ class ImportStudyOperator(StudyOperator):
         super().__init__(**kwargs)
         self.poll_interval = poll_interval
 
-    def run(self, context: Context) -> list[dict[str, str]]:
+    def execute(self, context: Context) -> list[dict[str, str]]:
         claim = self.installation.state.claim(self.version.study_key)
         manifest = self._import.seal(claim, datetime.now(UTC))
         name = self._import.start(manifest)
