@@ -1,0 +1,177 @@
+"""What is known of one study, gathered for a page: the claim, the findings, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from wetread.core.claim import Claim
+from wetread.core.dicom.key_image import best_image, key_image_uids
+from wetread.core.fhir.elements import Resource
+from wetread.core.fhir.identifiers import report_identifier, study_identifier
+from wetread.core.findings import AnalysisFindings, Candidate, StudyFindings, merge
+from wetread.core.identity import StudyVersion
+from wetread.core.manifest import Manifest
+from wetread.core.plan import findings_before_analysis, make_plan
+from wetread.gcp.study_records import findings_digest
+from wetread.hooks.installation import Installation
+
+OBSERVATIONS_SHOWN = 8
+"""Candidates that a page lists, the best first; all of them are in the FHIR store."""
+
+
+@dataclass(frozen=True)
+class KeyImage:
+    """One of the pipeline's key images; ``number`` counts from 1, the highest score first."""
+
+    number: int
+    candidates: tuple[Candidate, ...]
+    analysis: AnalysisFindings
+    series_instance_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report, the findings it was written from, and what it refers to."""
+
+    resource: Resource
+    findings: StudyFindings
+
+    @property
+    def is_of_its_findings(self) -> bool:
+        """Whether the report's time of issue is that of the findings."""
+        issued, created_at = self.resource.get("issued"), self.findings.created_at
+        if not issued:
+            return False
+        return datetime.fromisoformat(issued) == datetime.fromisoformat(created_at)
+
+    @property
+    def key_images(self) -> tuple[KeyImage, ...]:
+        """The key images that these findings lead to; the store may lack one."""
+        marked = [(best_image(a), a) for a in self.findings.analyses]
+        ranked = sorted(
+            ((image, a) for image, a in marked if image),
+            key=lambda pair: (-max(c.score for c in pair[0]), pair[1].row_id),
+        )
+        return tuple(
+            KeyImage(number, tuple(image), analysis, *self._uids(image[0], analysis))
+            for number, (image, analysis) in enumerate(ranked, 1)
+        )
+
+    def _uids(self, candidate: Candidate, analysis: AnalysisFindings) -> tuple[str, str]:
+        image = candidate.image
+        return key_image_uids(
+            self.findings.study_instance_uid, analysis, image.sop_instance_uid, image.frame_number
+        )
+
+
+class StudyResults:
+    """One study, read as a page needs it.
+
+    Parameters
+    ----------
+    claim
+        Names the study and its versions.
+    """
+
+    def __init__(self, installation: Installation, claim: Claim) -> None:
+        self._installation = installation
+        self.claim = claim
+
+    @cached_property
+    def summaries(self) -> Mapping[int, dict[str, Any] | None]:
+        """How each version ended, by its number; nothing for one that has not."""
+        key, state = self.claim.study_key, self._installation.state
+        return {
+            v.version: state.find_summary(StudyVersion(key, v.version)) for v in self.claim.versions
+        }
+
+    @cached_property
+    def report(self) -> Report | None:
+        """The newest version's report that was written.
+
+        Versions of the same model and settings share one report, which says by its time of issue
+        whose findings it holds. A person who signs it changes that time; then the newest counts.
+        """
+        reports = []
+        for report in self._reports():
+            if report.is_of_its_findings:
+                return report
+            reports.append(report)
+        return next(iter(reports), None)
+
+    @cached_property
+    def observations(self) -> list[Resource]:
+        """The first of the report's Observations, which are ordered by rank."""
+        if self.report is None:
+            return []
+        references = [item["reference"] for item in self.report.resource.get("result", [])]
+        subject = f"observations of {self.claim.study_key}"
+        return self._installation.fhir.read_all(references[:OBSERVATIONS_SHOWN], subject)
+
+    @cached_property
+    def imaging_study(self) -> Resource | None:
+        criterion = study_identifier(self.claim.study_instance_uid).criterion
+        subject = f"imaging study of {self.claim.study_key}"
+        return self._installation.fhir.find("ImagingStudy", criterion, subject)
+
+    @cached_property
+    def key_images(self) -> tuple[KeyImage, ...]:
+        """The report's key images that the DICOM store holds."""
+        if self.report is None or not self.report.key_images:
+            return ()
+        uid, subject = self.claim.study_instance_uid, f"key images of {self.claim.study_key}"
+        stored = self._installation.dicomweb.instance_uids(uid, subject)
+        return tuple(k for k in self.report.key_images if k.sop_instance_uid in stored)
+
+    def key_image_png(self, number: int) -> bytes | None:
+        """Return a key image as PNG, or nothing when there is no such one."""
+        for image in self.key_images:
+            if image.number == number:
+                return self._installation.dicomweb.retrieve_rendered(
+                    self.claim.study_instance_uid,
+                    image.series_instance_uid,
+                    image.sop_instance_uid,
+                    f"key image {number} of {self.claim.study_key}",
+                )
+        return None
+
+    def _reports(self) -> Iterator[Report]:
+        """Read the versions' reports, newest version first."""
+        key, state, fhir = self.claim.study_key, self._installation.state, self._installation.fhir
+        rows = state.all_findings(key)
+        for claimed in reversed(self.claim.versions):
+            study = StudyVersion(key, claimed.version)
+            manifest = state.find_manifest(study)
+            if manifest is None:
+                continue
+            findings = self._findings(study, manifest, rows)
+            name = report_identifier(findings.study_instance_uid, findings.settings_digest)
+            report = fhir.find("DiagnosticReport", name.criterion, f"report of {study}")
+            if report:
+                yield Report(report, findings)
+
+    def _findings(
+        self, study: StudyVersion, manifest: Manifest, rows: list[tuple[str, AnalysisFindings]]
+    ) -> StudyFindings:
+        """Return the newest findings of a version, whatever model and settings they come from."""
+        own = [row for name, row in rows if findings_digest(manifest, row.source).startswith(name)]
+        newest = max(own, key=lambda row: row.created_at, default=None)
+        settings_digest = (
+            newest.source.settings_digest if newest else self._installation.settings.analysis_digest
+        )
+        plan = make_plan(manifest, self._installation.state.find_import(study) or frozenset())
+        return merge(
+            findings_before_analysis(manifest, plan, settings_digest),
+            [row for row in own if newest and row.source == newest.source],
+        )
+
+
+def find_results(installation: Installation, study_key: str) -> StudyResults | None:
+    """Return what is known of a study, or nothing when no study has the key."""
+    claimed = installation.state.read_claim(study_key)
+    return StudyResults(installation, claimed.claim) if claimed else None
