@@ -43,9 +43,7 @@ class WebServer:
     def get(self, path: str, token: str | None = None) -> requests.Response:
         """Ask as a browser does that has the login's cookie, or none."""
         cookies = {"_token": token} if token else {}
-        return requests.get(
-            f"{self.url}{path}", cookies=cookies, allow_redirects=False, timeout=60
-        )
+        return requests.get(f"{self.url}{path}", cookies=cookies, allow_redirects=False, timeout=60)
 
 
 @contextmanager

@@ -209,11 +209,11 @@ class StudyState:
         For whoever shows results: the model and the settings of today need not be those of then.
         """
         subject = f"findings of {study_key}"
-        found = []
-        for item in self._bucket.list(f"studies/{study_key}/findings/", subject):
-            if stored := self._bucket.read_json(item.name, subject):
-                found.append((item.name.split("/")[3], analysis_from_json(stored.value)))
-        return found
+        return [
+            (item.name.split("/")[3], analysis_from_json(stored.value))
+            for item in self._bucket.list(f"studies/{study_key}/findings/", subject)
+            if (stored := self._bucket.read_json(item.name, subject))
+        ]
 
 
 def _claim(study_key: str) -> str:
