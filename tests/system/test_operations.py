@@ -192,4 +192,5 @@ def test_errors_name_no_patient(stack: RunningStack) -> None:
     logs = stack.layout.airflow_home / "logs"
     text = "".join(p.read_text() for p in logs.rglob("*.log") if run_id in str(p))
     assert "[request-rejected]" in text
+    assert r"\"event\":\"failure\"" in text
     assert list(files_with_identifiers(logs, identifiers)) == []
