@@ -37,10 +37,9 @@ from wetread.operators.study_resolution import ResolveStudyOperator
             maxLength=1024,
             title="Study",
             description=(
-                "A folder below `incoming/` such as `incoming/ward-7/`, or a StudyInstanceUID. "
+                "A folder below incoming/, such as incoming/ward-7/, or a StudyInstanceUID. "
                 "A folder may hold several studies; each gets a run of its own."
             ),
-            examples=["incoming/ward-7/", "1.2.840.113619.2.1"],
         ),
         "priority": Param(
             Priority.ROUTINE.value,

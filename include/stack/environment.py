@@ -26,6 +26,8 @@ def base_environment(layout: Layout, environ: Mapping[str, str]) -> dict[str, st
         **passed,
         MARKER: str(layout.state),
         "PYTHONUNBUFFERED": "1",
+        # Google's libraries announce in every task's log when they will drop Python 3.11.
+        "PYTHONWARNINGS": "ignore::FutureWarning:google.api_core._python_version_support",
         # Airflow renames its processes; without this the new name overwrites the mark.
         "SPT_NOENV": "1",
     }
