@@ -13,7 +13,7 @@ localcloud := .venvs/localcloud/.installed
 judges     := .venvs/judges/.installed
 python     := .venvs/airflow/bin/python
 stack      := PYTHONPATH=include $(python) -m stack
-checked    := dags plugins include tests
+checked    := dags plugins include tests tools/docs
 
 .PHONY: help install up down status demo test check format lock clean
 
@@ -44,7 +44,7 @@ demo: $(airflow) $(localcloud)
 	@$(stack) demo
 
 test: install
-	@$(python) -m pytest $(ARGS)
+	@$(python) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 check: $(airflow)
 	@$(python) -m ruff check $(checked)

@@ -8,9 +8,21 @@ import tempfile
 
 import pytest
 
-# Airflow writes to its home when it is first imported; without this, to the developer's.
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="wetread-tests-"))
+_HOME_PREFIX = "wetread-tests-"
+
+# Airflow writes to its home when it is first imported; without this, to the developer's. A worker
+# of pytest-xdist inherits the home of the process that started it, and takes one of its own.
+if os.path.basename(os.environ.get("AIRFLOW_HOME", _HOME_PREFIX)).startswith(_HOME_PREFIX):
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix=_HOME_PREFIX)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the system tests, on one worker: they take longest and share one Airflow."""
+    for item in items:
+        if item.get_closest_marker("system"):
+            item.add_marker(pytest.mark.xdist_group("system"))
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -27,5 +39,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the home made above, not one that the caller named."""
     home = os.environ["AIRFLOW_HOME"]
-    if os.path.basename(home).startswith("wetread-tests-"):
+    if os.path.basename(home).startswith(_HOME_PREFIX):
         shutil.rmtree(home, ignore_errors=True)
