@@ -44,7 +44,7 @@ demo: $(airflow) $(localcloud)
 	@$(stack) demo
 
 test: install
-	@$(python) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@PATH="$$PATH:$(CURDIR)/.venvs/judges/bin" $(python) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
 check: $(airflow)
 	@$(python) -m ruff check $(checked)
