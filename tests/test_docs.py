@@ -37,8 +37,6 @@ KINDS = {
 }
 SETTINGS = {field.name for field in fields(Settings)}
 DECISIONS = ROOT / "docs/adr"
-SCHEMAS = {"alert-message.md", "events.md", "fhir.md"}
-"""Contracts with programs outside, in the form of a schema; the index says what they are about."""
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
@@ -58,7 +56,7 @@ def _reference(page: str) -> str:
     return (ROOT / "docs/reference" / page).read_text("utf-8")
 
 
-@pytest.mark.parametrize("page", [p for p in DOCS if p.name not in SCHEMAS], ids=_name)
+@pytest.mark.parametrize("page", DOCS, ids=_name)
 def test_page_says_whom_it_is_for_and_of_which_kind_it_is(page: Path) -> None:
     text = page.read_text("utf-8")
     if page.parent == DECISIONS:
