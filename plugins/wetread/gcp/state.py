@@ -44,6 +44,7 @@ class Waiting:
 
     study: StudyVersion
     priority: Priority
+    opened_at: str
 
 
 class StudyState:
@@ -98,7 +99,7 @@ class StudyState:
         self._bucket.create_json(name, {}, f"queue entry of {study}")
 
     def leave_queue(self, study: StudyVersion, priority: Priority, opened_at: str) -> None:
-        """Forget that ``study`` waits: its run has begun."""
+        """Forget that ``study`` waits: its run is there."""
         self._bucket.delete(
             [(_queued(study, priority, opened_at), None)], f"queue entry of {study}"
         )
@@ -108,8 +109,8 @@ class StudyState:
         entries = []
         for item in self._bucket.list("queue/", "the queue"):
             _, rank, name = item.name.split("/")
-            run_id = name.removesuffix(".json").partition("_")[2]
-            entries.append(Waiting(parse_run_id(run_id), Priority(rank[1:])))
+            opened_at, _, run_id = name.removesuffix(".json").partition("_")
+            entries.append(Waiting(parse_run_id(run_id), Priority(rank[1:]), opened_at))
         return entries
 
     # Headers already read

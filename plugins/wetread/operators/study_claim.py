@@ -94,8 +94,12 @@ class ClaimStudiesOperator(BaseOperator):
         running = count_runs(dag_id=self.pipeline_dag_id, states=["running", "queued"])
         room = self.installation.settings.admitted_runs - running
         admitted, waiting = [], 0
-        for entry in self.installation.state.waiting():
+        state = self.installation.state
+        for entry in state.waiting():
             if count_runs(dag_id=self.pipeline_dag_id, run_ids=[entry.study.run_id]):
+                # The run removes its own entry; one of a round that died is known to nobody else,
+                # and would start the version again once Airflow's old runs are cleaned away.
+                state.leave_queue(entry.study, entry.priority, entry.opened_at)
                 continue
             if room > 0 or entry.priority is not Priority.ROUTINE:
                 admitted.append(entry.study)
