@@ -17,6 +17,9 @@ _PAGE = 5000
 _MISSING = (403, 404)
 """The service answers either for what does not exist (Cloud Healthcare API, "DICOM")."""
 
+_REFUSED = (400, 409)
+"""STOW-RS answers 409 for an instance it does not store, and 400 for a syntax it does not know."""
+
 _AS_STORED = 'application/dicom; transfer-syntax="*"'
 
 
@@ -76,7 +79,28 @@ class DicomWebClient:
         sop_instance_uid: str,
         subject: str,
     ) -> bytes:
-        """Return an instance's Part 10 file in the transfer syntax it was stored in."""
+        """Return an instance's Part 10 file in the transfer syntax it was stored in.
+
+        Raises
+        ------
+        PermanentError
+            ``not-found``.
+        """
+        blob = self.find_instance(
+            study_instance_uid, series_instance_uid, sop_instance_uid, subject
+        )
+        if blob is None:
+            raise problem("not-found", f"the DICOM store does not hold an instance of {subject}.")
+        return blob
+
+    def find_instance(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uid: str,
+        subject: str,
+    ) -> bytes | None:
+        """Return an instance as it was stored, or nothing when the store does not hold it."""
         response = self._api.send(
             "GET",
             f"{self._base}/studies/{study_instance_uid}/series/{series_instance_uid}"
@@ -84,8 +108,9 @@ class DicomWebClient:
             headers={"Accept": _AS_STORED},
             call="healthcare.dicomStores.studies.series.instances.retrieveInstance",
             subject=subject,
+            accept_status=(200, *_MISSING),
         )
-        return response.content
+        return response.content if response.status_code == 200 else None
 
     def retrieve_rendered(
         self,
@@ -113,6 +138,11 @@ class DicomWebClient:
         PermanentError
             ``result-conflict``: the store holds other bytes under the same UID, or refuses these.
         """
+        if not self.offer_instance(study_instance_uid, blob, subject):
+            raise problem("result-conflict", f"the DICOM store did not take {subject}.")
+
+    def offer_instance(self, study_instance_uid: str, blob: bytes, subject: str) -> bool:
+        """Store one Part 10 file in a study; return whether the store took it or had it."""
         response = self._api.send(
             "POST",
             f"{self._base}/studies/{study_instance_uid}",
@@ -120,10 +150,9 @@ class DicomWebClient:
             data=blob,
             call="healthcare.dicomStores.studies.storeInstances",
             subject=subject,
-            accept_status=(200, 409),
+            accept_status=(200, *_REFUSED),
         )
-        if response.status_code == 409:
-            raise problem("result-conflict", f"the DICOM store did not take {subject}.")
+        return response.status_code == 200
 
 
 def values(dataset: dict[str, Any], tag: str) -> Iterator[Any]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from wetread.core.arrivals import SourceObject
 from wetread.core.claim import Claim
 from wetread.core.errors import problem
+from wetread.core.headers import Header
 from wetread.core.identity import StudyVersion
 from wetread.core.manifest import Manifest, judge_arrivals
 from wetread.gcp.dicomweb import DicomWebClient
@@ -93,21 +95,25 @@ class StudyImport:
                 "import-failed",
                 f"the import of {self.study} ended with code {operation.error_code}.",
             )
-        accepted = {header.sop_instance_uid for _, header in manifest.accepted}
-        missing = self._missing(manifest, accepted, operation.failure)
+        missing = self._missing(manifest, operation.failure)
         if len(missing) > operation.failure:
             raise problem(
                 "import-incomplete",
-                f"{len(missing)} of {len(accepted)} instances of {self.study} are not stored, and "
-                f"the import counted {operation.failure} failures.",
+                f"{len(missing)} of {len(manifest.accepted)} instances of {self.study} are not "
+                f"stored, and the import counted {operation.failure} failures.",
             )
-        conflicting = (
-            self._conflicting(manifest) if operation.failure > len(missing) else frozenset()
+        if not operation.failure:
+            return frozenset()
+        doubtful = missing | {header.sop_instance_uid for header in manifest.stored}
+        return frozenset(
+            header.sop_instance_uid
+            for source, header in manifest.accepted
+            if header.sop_instance_uid in doubtful and self._is_refused(source, header)
         )
-        return missing | conflicting
 
-    def _missing(self, manifest: Manifest, accepted: set[str], failures: int) -> frozenset[str]:
-        missing: frozenset[str] = frozenset(accepted)
+    def _missing(self, manifest: Manifest, failures: int) -> frozenset[str]:
+        accepted = {header.sop_instance_uid for _, header in manifest.accepted}
+        missing = frozenset(accepted)
         for seconds in _INDEX_LAG_SECONDS:
             self.sleep(seconds)
             held = self._dicomweb.instance_uids(manifest.study_instance_uid, str(self.study))
@@ -116,21 +122,19 @@ class StudyImport:
                 break
         return missing
 
-    def _conflicting(self, manifest: Manifest) -> frozenset[str]:
-        """Return the instances whose stored bytes are others than those that arrived."""
-        stored = {header.sop_instance_uid for header in manifest.stored}
-        return frozenset(
-            header.sop_instance_uid
-            for source, header in manifest.accepted
-            if header.sop_instance_uid in stored
-            and self._incoming.read(source, str(self.study))
-            != self._dicomweb.retrieve_instance(
-                header.study_instance_uid,
-                header.series_instance_uid,
-                header.sop_instance_uid,
-                str(self.study),
-            )
+    def _is_refused(self, source: SourceObject, header: Header) -> bool:
+        """Offer one file to the store once more, and tell whether it refuses these bytes.
+
+        The operation's counters say neither which file failed nor why: it may have been a file that
+        nobody will ever take, or a fault that has passed. The index may also lag behind the store.
+        """
+        uid, blob = header.study_instance_uid, self._incoming.read(source, str(self.study))
+        if self._dicomweb.offer_instance(uid, blob, str(self.study)):
+            return False
+        held = self._dicomweb.find_instance(
+            uid, header.series_instance_uid, header.sop_instance_uid, str(self.study)
         )
+        return held != blob
 
     @property
     def _state(self) -> StudyState:
