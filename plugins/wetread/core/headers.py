@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import Any
@@ -208,9 +209,11 @@ def header_from_dicomweb(
     instance: Mapping[str, Any], patient_token: Callable[[str], str]
 ) -> Header:
     """Read the facts of a stored instance from its DICOM JSON (PS3.18 annex F)."""
-    dataset = Dataset.from_json(
-        {tag: element for tag, element in instance.items() if tag in _HEADER_TAGS}
-    )
+    dataset = Dataset()
+    for tag in _HEADER_TAGS & instance.keys():
+        # pydicom raises many kinds of errors and quotes the value; an unusable one is an absent one
+        with suppress(Exception):
+            dataset.update(Dataset.from_json({tag: instance[tag]}))
     header = _header(dataset, _has_pixel_data(instance), patient_token)
     if isinstance(header, Refusal):
         raise problem("answer-malformed", "the DICOM store lists an instance without its UIDs.")
