@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.core.cases import FOLDERS, PATH_ELEMENTS, START, arrivals, header, source
 
@@ -146,6 +146,8 @@ def test_a_marker_completes_no_other_folder() -> None:
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=8), st.integers(0, 200))
+@example([0, 50], 60)
+@example([50, 0], 60)
 def test_without_a_marker_the_newest_file_starts_the_quiet_period(
     seconds: list[int], now: int
 ) -> None:

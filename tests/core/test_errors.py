@@ -23,6 +23,9 @@ PACKAGE = Path(wetread.__file__).parent
 CALLS_BY_VARIABLE = {"core/errors.py", "gcp/retries.py"}
 """Where a code may come from a variable: the catalogue itself, and the translation of failures."""
 
+EVENTS_ALONE = "notifiers/failure_event.py"
+"""Where a failure that was not raised by Wetread gets the code of its event."""
+
 HARMLESS = {
     "self.study": "a study key and a version",
     "study": "a study key and a version",
@@ -69,9 +72,9 @@ CALLS = list(calls())
 
 
 def codes_used() -> set[str]:
-    """Return the codes at the calls, and those chosen by a condition in the same function."""
+    """Return the codes at the calls, and those named where a code comes from a variable."""
     used = {code for _, call in CALLS for code in codes_in(call.args[0])}
-    for path in CALLS_BY_VARIABLE:
+    for path in (*CALLS_BY_VARIABLE, EVENTS_ALONE):
         used |= codes_in(ast.parse((PACKAGE / path).read_text("utf-8"))) & set(catalogue())
     return used
 
