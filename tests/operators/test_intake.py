@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from typing import Any
 
 import pydicom
 import pytest
@@ -10,7 +12,9 @@ from tests.operators.pipeline import Pipeline
 from tests.operators.test_faults import nodule
 
 from samples import SampleFile, hostile
-from wetread.core.errors import PermanentError
+from wetread.core.errors import PermanentError, problem
+from wetread.gcp.dicomweb import DicomWebClient
+from wetread.gcp.pubsub import Message, Subscription
 
 
 def study(name: str, instance: int = 1) -> SampleFile:
@@ -135,3 +139,56 @@ def test_request_for_nothing_says_so(pipeline: Pipeline, asked: str) -> None:
     with pytest.raises(PermanentError, match=r"study-not-found|prefix-invalid") as caught:
         pipeline.request(asked)
     assert asked == "incoming/" or asked not in caught.value.detail
+
+
+@pytest.fixture
+def deliver_again(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let what was not acknowledged come again at once, as if its deadline had passed."""
+    pulled: list[str] = []
+    pull = Subscription.pull
+
+    def recorded(subscription: Subscription, count: int, timeout_seconds: float) -> list[Message]:
+        messages = pull(subscription, count, timeout_seconds)
+        pulled.extend(message.ack_id for message in messages)
+        return messages
+
+    monkeypatch.setattr(Subscription, "pull", recorded)
+    return lambda: pipeline.installation.study_events.release(pulled)
+
+
+def test_one_study_that_fails_holds_up_no_other(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, deliver_again: Callable[[], None]
+) -> None:
+    """Its message is not acknowledged, so that it is claimed once its fault is gone."""
+    good, bad = hostile.valid("good"), hostile.valid("bad")
+    for content in (good, bad):
+        pipeline.installation.dicomweb.store_instance(uid_of(content), content, "a test")
+    pipeline.upload("ward", [study("a")])
+    read = DicomWebClient.study_metadata
+
+    def failing(client: DicomWebClient, study_instance_uid: str, subject: str) -> list[Any]:
+        if study_instance_uid == uid_of(bad):
+            raise problem("answer-malformed", "the answer is not JSON.")
+        return read(client, study_instance_uid, subject)
+
+    with monkeypatch.context() as fault:
+        fault.setattr(DicomWebClient, "study_metadata", failing)
+        assert len(pipeline.intake()) == 2
+    deliver_again()
+
+    assert len(pipeline.intake()) == 1
+
+
+def test_message_stays_until_the_store_lists_its_instance(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, deliver_again: Callable[[], None]
+) -> None:
+    """The store's index may follow later, and without permission the store looks empty."""
+    content = hostile.valid("stored")
+    pipeline.installation.dicomweb.store_instance(uid_of(content), content, "a test")
+
+    with monkeypatch.context() as lag:
+        lag.setattr(DicomWebClient, "study_metadata", lambda *_: [])
+        assert pipeline.intake() == []
+    deliver_again()
+
+    assert len(pipeline.intake()) == 1

@@ -19,6 +19,7 @@ from wetread.core.arrivals import (
     is_complete,
 )
 from wetread.core.claim import Cause, Claim, Priority
+from wetread.core.errors import WetreadError
 from wetread.core.headers import Header, Refusal, header_from_dicomweb
 from wetread.core.identity import KeyRing, StudyVersion
 from wetread.core.pixels.policy import is_own_result
@@ -32,11 +33,21 @@ _INSTANCE_PATH = re.compile(rb"/studies/([0-9.]+)/series/[0-9.]+/instances/([0-9
 
 @dataclass(frozen=True)
 class IntakeCounts:
-    """What one round of intake did."""
+    """What one round of intake did; ``failures`` are of studies that the next round tries again."""
 
     objects: int
     opened_versions: int
     rejected_objects: int
+    failures: tuple[WetreadError, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredCounts:
+    """What came of the store's messages; those in ``unanswered`` must be delivered again."""
+
+    opened_versions: int
+    unanswered: frozenset[str]
+    failures: tuple[WetreadError, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,22 +65,35 @@ class Intake:
         objects = self.incoming.objects()
         groups = group_by_study(self._arrivals(objects))
         orphans = groups.pop(None, [])
-        opened = sum(
-            self._claim_arrivals(study, members, now) for study, members in groups.items() if study
-        )
-        return IntakeCounts(len(objects), opened, self._reject(orphans, objects, now))
+        opened, failures = 0, []
+        for study, members in groups.items():
+            try:
+                opened += self._claim_arrivals(str(study), members, now)
+            except WetreadError as error:
+                failures.append(_of_one_study(error))
+        rejected = self._reject(orphans, objects, now)
+        return IntakeCounts(len(objects), opened, rejected, tuple(failures))
 
-    def claim_stored(self, messages: Iterable[Message], now: datetime) -> int:
-        """Claim the studies of new instances that the DICOM store told of; return versions opened.
+    def claim_stored(self, messages: Iterable[Message], now: datetime) -> StoredCounts:
+        """Claim the studies of new instances that the DICOM store told of.
 
         The data of a notification is the instance's path, in each of the service's message forms.
         """
-        instances: dict[str, set[str]] = defaultdict(set)
+        instances: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for message in messages:
             match = _INSTANCE_PATH.search(message.data)
             if match and message.attributes.get("action", "StoreInstances") in _STORED:
-                instances[match[1].decode()].add(match[2].decode())
-        return sum(self._claim_instances(study, uids, now) for study, uids in instances.items())
+                instances[match[1].decode()][match[2].decode()].add(message.ack_id)
+        opened, unanswered, failures = 0, set[str](), []
+        for study, ack_ids in instances.items():
+            unseen = set(ack_ids)
+            try:
+                is_opened, unseen = self._claim_instances(study, set(ack_ids), now)
+                opened += is_opened
+            except WetreadError as error:
+                failures.append(_of_one_study(error))
+            unanswered |= {ack_id for uid in unseen for ack_id in ack_ids[uid]}
+        return StoredCounts(opened, frozenset(unanswered), tuple(failures))
 
     def request(
         self, study_instance_uid: str, folders: Iterable[str], priority: Priority, now: datetime
@@ -94,9 +118,12 @@ class Intake:
 
     def stored_headers(self, study_instance_uid: str, subject: str) -> tuple[Header, ...]:
         """Return the headers of what the DICOM store holds of a study, our own results aside."""
-        metadata = self.dicomweb.study_metadata(study_instance_uid, subject)
-        headers = (header_from_dicomweb(item, self.keys.token) for item in metadata)
+        headers = self._all_stored(study_instance_uid, subject)
         return tuple(header for header in headers if not is_own_result(header))
+
+    def _all_stored(self, study_instance_uid: str, subject: str) -> list[Header]:
+        metadata = self.dicomweb.study_metadata(study_instance_uid, subject)
+        return [header_from_dicomweb(item, self.keys.token) for item in metadata]
 
     def arrivals_of(self, study_instance_uid: str, folders: Iterable[str]) -> list[Arrival]:
         """Return the files of one study in ``folders``, but for those that were sealed before."""
@@ -145,23 +172,28 @@ class Intake:
             self._open(claim, claimed)
         return bool(late)
 
-    def _claim_instances(self, study: str, uids: set[str], now: datetime) -> bool:
+    def _claim_instances(self, study: str, uids: set[str], now: datetime) -> tuple[bool, set[str]]:
+        """Return whether a version was opened, and the instances that the store does not list yet.
+
+        Their index follows later, or the store is not readable just now: it answers 403 for both.
+        """
         claimed = self.state.find_claim(study, self.keys)
         stamp = _text(now)
         known = self._known_instances(claimed.claim) if claimed else set()
         if uids <= known:
-            return False
+            return False, set()
         if claimed and not self._is_sealed(claimed.claim):
             self.state.replace_claim(claimed.claim.touched(stamp), claimed.generation)
-            return False
+            return False, set()
         subject = claimed.claim.study_key if claimed else "a stored study"
-        stored = {h.sop_instance_uid for h in self.stored_headers(study, subject)}
-        if stored <= known:
-            return False
+        stored = self._all_stored(study, subject)
+        unseen = uids - known - {header.sop_instance_uid for header in stored}
+        if {h.sop_instance_uid for h in stored if not is_own_result(h)} <= known:
+            return False, unseen
         cause = Cause.LATE if claimed else Cause.ARRIVED
         claim = claimed.claim if claimed else self._new_claim(study)
         self._open(claim.open(cause, Priority.ROUTINE, stamp, stored_at=stamp), claimed)
-        return True
+        return True, unseen
 
     def _known_instances(self, claim: Claim) -> set[str]:
         """Return the instances of the version that was sealed last."""
@@ -207,6 +239,13 @@ class Intake:
 
 
 _STORED = frozenset({"StoreInstances", "ImportDicomData"})
+
+
+def _of_one_study(error: WetreadError) -> WetreadError:
+    """Return an error that concerns one study only; raise one that the next would meet as well."""
+    if error.code == "service-unavailable":
+        raise error
+    return error
 
 
 def _latest(claim: Claim) -> StudyVersion:

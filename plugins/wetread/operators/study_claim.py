@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from wetread.core.claim import Priority
+from wetread.core.errors import WetreadError
+from wetread.core.events import failure_event
+from wetread.notifiers.failure_event import EVENTS
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,8 +33,9 @@ class ClaimStudiesOperator(BaseOperator):
     """Claim what arrived in the bucket or the DICOM store; say which runs to start.
 
     Lists ``incoming/``, reads the headers of new objects, opens a version for every study that has
-    something new, and acknowledges the messages that told of it only then. Routine studies are
-    admitted up to the setting ``admitted_runs``; the rest waits in the state bucket.
+    something new, and acknowledges the messages that told of it only then. A study that cannot be
+    claimed is reported and tried again by the next round, and holds up no other. Routine studies
+    are admitted up to the setting ``admitted_runs``; the rest waits in the state bucket.
 
     Returns the runs to start, to map a ``TriggerDagRunOperator`` over:
     ``{"trigger_run_id", "conf"}``. The XCom ``counts`` says what the round did.
@@ -61,23 +66,44 @@ class ClaimStudiesOperator(BaseOperator):
         return Installation(self.gcp_conn_id)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        now = datetime.now(UTC)
+        started, now = time.monotonic(), datetime.now(UTC)
         messages = self._messages()
         arrived = self.installation.intake.claim_arrived(now)
         stored = self.installation.intake.claim_stored(messages, now)
-        self.installation.study_events.acknowledge([message.ack_id for message in messages])
+        self.installation.study_events.acknowledge(
+            [message.ack_id for message in messages if message.ack_id not in stored.unanswered]
+        )
+        failures = (*arrived.failures, *stored.failures)
+        for error in failures:
+            self._report(error, context, time.monotonic() - started)
         admitted, waiting = self._admit(context)
         counts = {
             "messages": len(messages),
             "objects": arrived.objects,
-            "opened_versions": arrived.opened_versions + stored,
+            "opened_versions": arrived.opened_versions + stored.opened_versions,
             "rejected_objects": arrived.rejected_objects,
+            "failed_studies": len(failures),
             "admitted": len(admitted),
             "waiting": waiting,
         }
         context["ti"].xcom_push(key="counts", value=counts)
         self.log.info("Intake: %s", counts)
         return [run_to_start(study) for study in admitted]
+
+    def _report(self, error: WetreadError, context: Context, seconds: float) -> None:
+        """Write the failure of one study as an event; the other studies must not wait for it."""
+        event = failure_event(
+            error.code,
+            study_key=None,
+            version=None,
+            modality=None,
+            task=self.task_id,
+            attempt=context["ti"].try_number,
+            seconds=seconds,
+            versions={},
+        )
+        EVENTS.error("%s", event.json_line())
+        self.log.error("One study was not claimed: %s", error)
 
     def _messages(self) -> list[Message]:
         messages: list[Message] = []
