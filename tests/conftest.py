@@ -18,10 +18,10 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the system tests, on one worker: they take longest and share one Airflow."""
+    """Keep on one worker what shares a server: each file, and the system tests, which begin."""
     for item in items:
-        if item.get_closest_marker("system"):
-            item.add_marker(pytest.mark.xdist_group("system"))
+        is_system = item.get_closest_marker("system") is not None
+        item.add_marker(pytest.mark.xdist_group("system" if is_system else item.path.name))
     items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
