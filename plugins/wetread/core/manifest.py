@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wetread.core.arrivals import Arrival, SourceObject, arrival_from_json, arrival_to_json
@@ -16,7 +16,8 @@ class Manifest:
     """One version's arrivals, each accepted or refused, and what the store already held.
 
     ``stored`` are the study's instances that were in the DICOM store before this version.
-    ``sealed_at`` is an RFC 3339 time in UTC.
+    ``sealed_at`` is an RFC 3339 time in UTC. ``analysis`` are the settings that the version is
+    analysed with, so that a task which is cleared later still works on the same version.
     """
 
     study_key: str
@@ -25,6 +26,7 @@ class Manifest:
     sealed_at: str
     arrivals: tuple[Arrival, ...] = ()
     stored: tuple[Header, ...] = ()
+    analysis: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def accepted(self) -> tuple[tuple[SourceObject, Header], ...]:
@@ -58,6 +60,7 @@ class Manifest:
             "sealed_at": self.sealed_at,
             "arrivals": [arrival_to_json(a) for a in self.arrivals],
             "stored": [h.as_dict() for h in self.stored],
+            "analysis": dict(self.analysis),
         }
 
 
@@ -70,6 +73,7 @@ def manifest_from_json(stored: Mapping[str, Any]) -> Manifest:
         stored["sealed_at"],
         tuple(arrival_from_json(item) for item in stored["arrivals"]),
         tuple(header_from_dict(item) for item in stored["stored"]),
+        stored["analysis"],
     )
 
 

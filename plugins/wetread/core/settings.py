@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from wetread.core.canonical import digest
@@ -54,9 +54,18 @@ class Settings:
             raise problem("settings-invalid", "anomaly_threshold must lie in (0, 1].")
 
     @property
+    def analysis(self) -> dict[str, Any]:
+        """The settings that change what an analysis finds."""
+        return {name: value for name, value in asdict(self).items() if name in _ANALYSIS}
+
+    @property
     def analysis_digest(self) -> str:
         """The digest of the settings that change what an analysis finds."""
-        return digest({name: value for name, value in asdict(self).items() if name in _ANALYSIS})
+        return digest(self.analysis)
+
+    def with_analysis(self, sealed: Mapping[str, Any]) -> Settings:
+        """Return these settings as they were for the analysis when a version was sealed."""
+        return replace(self, **{name: sealed[name] for name in _ANALYSIS & sealed.keys()})
 
 
 _POSITIVE = (

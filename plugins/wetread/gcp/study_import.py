@@ -12,6 +12,7 @@ from wetread.core.errors import problem
 from wetread.core.headers import Header
 from wetread.core.identity import StudyVersion
 from wetread.core.manifest import Manifest, judge_arrivals
+from wetread.core.settings import Settings
 from wetread.gcp.dicomweb import DicomWebClient
 from wetread.gcp.healthcare import HealthcareClient, Operation
 from wetread.gcp.incoming import IncomingBucket
@@ -33,6 +34,7 @@ class StudyImport:
     intake: Intake
     healthcare: HealthcareClient
     dicom_store: str
+    settings: Settings
     sleep: Callable[[float], None]
 
     def seal(self, claim: Claim, now: datetime) -> Manifest:
@@ -56,6 +58,7 @@ class StudyImport:
                 sealed_at=now.isoformat(timespec="microseconds"),
                 arrivals=judge_arrivals(arrivals, stored),
                 stored=stored,
+                analysis=self.settings.analysis,
             )
         )
 

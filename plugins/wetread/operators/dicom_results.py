@@ -44,7 +44,7 @@ class WriteDicomResultsOperator(StudyResultOperator):
             )
         )
         rendered = render_frame(
-            source, image.frame_number, limit_bytes=self.installation.settings.frame_limit_bytes
+            source, image.frame_number, limit_bytes=self.records.settings.frame_limit_bytes
         )
         blob = build_key_image(source, rendered.pixels, marked, analysis)
         dicomweb.store_instance(uid, blob, subject)

@@ -41,7 +41,7 @@ class WriteFhirReportOperator(StudyResultOperator):
             findings,
             facts,
             subject_reference(findings, facts, patient["id"] if patient else None),
-            anomaly_threshold=self.installation.settings.anomaly_threshold,
+            anomaly_threshold=self.records.settings.anomaly_threshold,
         )
         name = report_identifier(uid, findings.settings_digest)
         existing = fhir.find("DiagnosticReport", name.criterion, f"report of {subject}")

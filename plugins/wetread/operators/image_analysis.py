@@ -52,7 +52,7 @@ class AnalyzeImagesOperator(StudyOperator):
         from wetread.gcp.analysis import SeriesAnalysis
         from wetread.hooks.vision import VisionHook
 
-        settings = self.installation.settings
+        settings = self.records.settings
         vision = VisionHook(gcp_conn_id=self.gcp_conn_id)
         analysis = SeriesAnalysis(
             dicomweb=self.installation.dicomweb,

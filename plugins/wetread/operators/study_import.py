@@ -93,5 +93,6 @@ class ImportStudyOperator(StudyOperator):
             intake=installation.intake,
             healthcare=installation.healthcare.client(),
             dicom_store=installation.dataset.dicom_store(installation.settings.dicom_store),
+            settings=installation.settings,
             sleep=time.sleep,
         )

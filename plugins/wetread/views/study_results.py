@@ -159,12 +159,16 @@ class StudyResults:
         self, study: StudyVersion, manifest: Manifest, rows: list[tuple[str, AnalysisFindings]]
     ) -> StudyFindings:
         """Return the newest findings of a version, whatever model and settings they come from."""
-        own = [row for name, row in rows if findings_digest(manifest, row.source).startswith(name)]
+        refused = self._installation.state.find_import(study) or frozenset()
+        own = [
+            row
+            for name, row in rows
+            if findings_digest(manifest, refused, row.source).startswith(name)
+        ]
         newest = max(own, key=lambda row: row.created_at, default=None)
-        settings_digest = (
-            newest.source.settings_digest if newest else self._installation.settings.analysis_digest
-        )
-        plan = make_plan(manifest, self._installation.state.find_import(study) or frozenset())
+        settings = self._installation.settings.with_analysis(manifest.analysis)
+        settings_digest = newest.source.settings_digest if newest else settings.analysis_digest
+        plan = make_plan(manifest, refused)
         return merge(
             findings_before_analysis(manifest, plan, settings_digest),
             [row for row in own if newest and row.source == newest.source],
