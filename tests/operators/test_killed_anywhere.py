@@ -31,6 +31,7 @@ WRITES = (
     "remove staging 2",
     "write findings 1",
     "store 1",
+    "write report 1",
     "fhir 1",
     "publish an alert 1",
     "write alerts 1",

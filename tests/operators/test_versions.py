@@ -56,6 +56,25 @@ def test_instance_that_was_refused_once_is_analysed_when_it_is_taken(
     }
 
 
+def test_earlier_version_that_runs_again_leaves_the_report_of_the_later_one(
+    shared_pipeline: Pipeline,
+) -> None:
+    study, files = study_of_its_own(4003)
+    shared_pipeline.upload("late", files[:1])
+    (first,) = shared_pipeline.intake()
+    shared_pipeline.run(first)
+    shared_pipeline.upload("late", files[1:])
+    (second,) = shared_pipeline.intake()
+    shared_pipeline.wait_quiet()
+    shared_pipeline.run(second)
+    left = shared_pipeline.left_behind(second, study)
+
+    again = shared_pipeline.run(first)
+
+    assert not [result for result in again.values() if isinstance(result, Exception)]
+    assert shared_pipeline.left_behind(second, study) == left
+
+
 def delete_instance(pipeline: Pipeline, content: bytes) -> None:
     """Delete an instance from the DICOM store, as an administrator does by hand."""
     dataset = pydicom.dcmread(io.BytesIO(content))

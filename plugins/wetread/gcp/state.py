@@ -9,6 +9,7 @@
 ``studies/<key>/v<n>/import.json``                   what the store refused; written once
 ``studies/<key>/findings/<digest>/<row>.json``       the findings of a plan row; written once
 ``studies/<key>/v<n>/alerts/<alert id>.json``        an alert that was published
+``studies/<key>/v<n>/report.json``                   the version's report is being written, or is
 ``studies/<key>/v<n>/summary.json``                  how the version ended
 ===================================================  ==============================================
 """
@@ -175,6 +176,21 @@ class StudyState:
         """Remember that an alert was published, so that clearing the task does not repeat it."""
         name = _version(study, f"alerts/{alert_id}")
         self._bucket.create_json(name, {"message_id": message_id}, f"alert of {study}")
+
+    def begin_report(self, study: StudyVersion) -> None:
+        """Remember that the report of ``study`` is being written: it supersedes earlier ones."""
+        self._bucket.create_json(_version(study, "report"), {}, f"report of {study}")
+
+    def is_superseded(self, study: StudyVersion) -> bool:
+        """Tell whether a later version, which is about the whole study, has begun its report."""
+        return any(
+            later.version > study.version
+            and self._bucket.read_json(
+                _version(StudyVersion(study.study_key, later.version), "report"),
+                f"report of {study.study_key} v{later.version}",
+            )
+            for later in self.claim(study.study_key).versions
+        )
 
     def find_summary(self, study: StudyVersion) -> dict[str, Any] | None:
         stored = self._bucket.read_json(_version(study, "summary"), f"summary of {study}")

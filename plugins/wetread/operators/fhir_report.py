@@ -15,9 +15,10 @@ class WriteFhirReportOperator(StudyResultOperator):
 
     Every resource is updated under a deterministic identifier, so a retry leaves the same
     resources. A report that a person has finalised, amended or rejected is never overwritten. The
-    Patient is looked up by identifier and referred to; none is ever created.
+    Patient is looked up by identifier and referred to; none is ever created. Versions share the
+    report, so one that runs, or is cleared, after a later one has written leaves it as it is.
 
-    Returns ``{"status": "preliminary", "observations": …}``.
+    Returns ``{"status": "preliminary", "observations": …}``, or the status ``superseded``.
     """
 
     def write(self, context: Context) -> dict[str, int | str]:
@@ -28,6 +29,8 @@ class WriteFhirReportOperator(StudyResultOperator):
         from wetread.core.fhir.subject import patient_identifier, subject_reference
 
         subject, fhir = str(self.version), self.installation.fhir
+        state = self.installation.state
+        state.begin_report(self.version)
         findings = self.records.findings()
         uid = findings.study_instance_uid
         facts = study_facts(self.installation.dicomweb.study_metadata(uid, subject))
@@ -45,6 +48,9 @@ class WriteFhirReportOperator(StudyResultOperator):
         )
         name = report_identifier(uid, findings.settings_digest)
         existing = fhir.find("DiagnosticReport", name.criterion, f"report of {subject}")
+        if state.is_superseded(self.version):
+            self.log.info("A later version than %s has its report.", subject)
+            return {"status": "superseded", "observations": 0}
         fhir.execute(guard_transaction(bundle, existing), f"report of {subject}")
         written = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
         result: dict[str, int | str] = {
