@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -88,9 +89,12 @@ class Pipeline:
         """Let the quiet period of the test's settings pass."""
         time.sleep(self.installation.settings.quiet_period_seconds)
 
-    def request(self, study: str, priority: str = "routine") -> list[str]:
-        """Ask for a study as the form does."""
-        context = self._context(params={"study": study, "priority": priority})
+    def request(
+        self, study: str, priority: str = "routine", request: str | None = None
+    ) -> list[str]:
+        """Ask for a study as the form does; ``request`` is the run id of a request made before."""
+        run_id = request or f"manual__{uuid.uuid4()}"
+        context = self._context(params={"study": study, "priority": priority}, run_id=run_id)
         return self._start(ResolveStudyOperator(task_id="resolve_study").execute(context))
 
     def run(self, run_id: str) -> dict[str, Any]:

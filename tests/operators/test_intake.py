@@ -134,6 +134,18 @@ def test_request_by_uid_reads_a_study_again(pipeline: Pipeline) -> None:
     assert len(pipeline.resources("DiagnosticReport")) == 1
 
 
+def test_request_that_is_read_again_means_the_same_version(pipeline: Pipeline) -> None:
+    """Its task was cleared, or died before Airflow kept its answer; meanwhile the run went on."""
+    pipeline.upload("ward", [study("a")])
+    taken_over = pipeline.request("incoming/ward/", request="manual__1")
+    pipeline.run(taken_over[0])
+    assert pipeline.request(uid_of(study("a").content), request="manual__1") == taken_over
+
+    opened = pipeline.request(uid_of(study("a").content), request="manual__2")
+    pipeline.run(opened[0])
+    assert pipeline.request(uid_of(study("a").content), request="manual__2") == opened != taken_over
+
+
 @pytest.mark.parametrize("asked", ["incoming/", "incoming/none/", "1.2.3.4", "../x", "a/b"])
 def test_request_for_nothing_says_so(pipeline: Pipeline, asked: str) -> None:
     with pytest.raises(PermanentError, match=r"study-not-found|prefix-invalid") as caught:

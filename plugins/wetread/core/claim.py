@@ -35,7 +35,8 @@ class ClaimedVersion:
     """One version of the study.
 
     ``folders`` are the sender folders its files may lie in; ``stored_at`` is when the DICOM store
-    last told of an instance that reached it by another way.
+    last told of an instance that reached it by another way. ``requests`` are opaque tokens of the
+    requests that the version answers, so that a request which is read again opens no other.
     """
 
     version: int
@@ -44,6 +45,7 @@ class ClaimedVersion:
     opened_at: str
     folders: tuple[str, ...] = ()
     stored_at: str | None = None
+    requests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class Claim:
         priority: Priority,
         opened_at: str,
         folders: Iterable[str] = (),
+        *,
         stored_at: str | None = None,
+        requests: Iterable[str] = (),
     ) -> Claim:
         """Return the claim with one more version."""
         version = ClaimedVersion(
@@ -87,6 +91,7 @@ class Claim:
             opened_at=opened_at,
             folders=tuple(sorted(set(folders))),
             stored_at=stored_at,
+            requests=tuple(requests),
         )
         return replace(self, versions=(*self.versions, version))
 
@@ -95,6 +100,16 @@ class Claim:
         *earlier, latest = self.versions
         joined = tuple(sorted({*latest.folders, *folders}))
         return replace(self, versions=(*earlier, replace(latest, folders=joined)))
+
+    def answering(self, request: str) -> Claim:
+        """Return the claim with a request added to those that its latest version answers."""
+        *earlier, latest = self.versions
+        joined = replace(latest, requests=(*latest.requests, request))
+        return replace(self, versions=(*earlier, joined))
+
+    def answer_to(self, request: str) -> ClaimedVersion | None:
+        """Return the version that answers a request, if it was read before."""
+        return next((v for v in self.versions if request in v.requests), None)
 
     def touched(self, stored_at: str) -> Claim:
         """Return the claim with the time of the store's last word in its latest version."""
@@ -118,6 +133,7 @@ def claim_from_json(stored: Mapping[str, Any]) -> Claim:
                 opened_at=item["opened_at"],
                 folders=tuple(item["folders"]),
                 stored_at=item["stored_at"],
+                requests=tuple(item["requests"]),
             )
             for item in stored["versions"]
         ),

@@ -96,15 +96,29 @@ class Intake:
         return StoredCounts(opened, frozenset(unanswered), tuple(failures))
 
     def request(
-        self, study_instance_uid: str, folders: Iterable[str], priority: Priority, now: datetime
+        self,
+        study_instance_uid: str,
+        folders: Iterable[str],
+        priority: Priority,
+        now: datetime,
+        *,
+        request: str,
     ) -> StudyVersion:
-        """Open a version because a person asked; one that still waits is taken over."""
+        """Open a version because a person asked; one that still waits is taken over.
+
+        ``request`` names the request: reading it again, at any time, returns the same version.
+        """
+        token = self.keys.token(f"request:{request}")
         claimed = self.state.find_claim(study_instance_uid, self.keys)
+        if claimed and (answer := claimed.claim.answer_to(token)):
+            return StudyVersion(claimed.claim.study_key, answer.version)
         if claimed and not self._is_sealed(claimed.claim):
-            self._add_folders(claimed, folders)
-            return _latest(claimed.claim)
+            taken_over = claimed.claim.with_folders(folders).answering(token)
+            self.state.replace_claim(taken_over, claimed.generation)
+            return _latest(taken_over)
         claim = claimed.claim if claimed else self._new_claim(study_instance_uid)
-        return self._open(claim.open(Cause.REQUESTED, priority, _text(now), folders), claimed)
+        opened = claim.open(Cause.REQUESTED, priority, _text(now), folders, requests=(token,))
+        return self._open(opened, claimed)
 
     def studies_below(self, folder: str) -> dict[str, list[Arrival]]:
         """Return the studies in one folder of ``incoming/``."""

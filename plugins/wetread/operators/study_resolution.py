@@ -27,7 +27,8 @@ class ResolveStudyOperator(BaseOperator):
     The request is read from the run's ``params`` and is not a template field: it names a patient's
     study, and rendered fields are kept in Airflow's database.
 
-    Returns the runs to start: ``{"trigger_run_id", "conf"}``.
+    Returns the runs to start: ``{"trigger_run_id", "conf"}``. The same run of the request always
+    means the same versions, so that a cleared task starts nothing twice.
 
     Raises
     ------
@@ -53,7 +54,9 @@ class ResolveStudyOperator(BaseOperator):
         now, intake = datetime.now(UTC), self.installation.intake
         studies = self._by_uid(asked) if UID_PATTERN.match(asked) else self._by_prefix(asked)
         runs = [
-            run_to_start(intake.request(study, folders, priority, now))
+            run_to_start(
+                intake.request(study, folders, priority, now, request=str(context["run_id"]))
+            )
             for study, folders in studies.items()
         ]
         self.log.info("The request means %s studies.", len(runs))
