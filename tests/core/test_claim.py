@@ -24,7 +24,8 @@ def claims(draw: st.DrawFn) -> Claim:
             draw(st.sampled_from(Priority)),
             stamp(number),
             draw(st.lists(PATH_ELEMENTS, max_size=3)),
-            draw(st.none() | st.just(stamp(number))),
+            stored_at=draw(st.none() | st.just(stamp(number))),
+            requests=draw(st.lists(st.text(), max_size=2)),
         )
     return claim
 
