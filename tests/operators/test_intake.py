@@ -8,11 +8,13 @@ from typing import Any
 
 import pydicom
 import pytest
+from tests.operators.kills import Killed, Worker, transports_of
 from tests.operators.pipeline import Pipeline
 from tests.operators.test_faults import nodule
 
 from samples import SampleFile, hostile
 from wetread.core.errors import PermanentError, problem
+from wetread.core.identity import parse_run_id
 from wetread.gcp.dicomweb import DicomWebClient
 from wetread.gcp.pubsub import Message, Subscription
 
@@ -50,6 +52,25 @@ def test_an_unreadable_file_is_counted_once(pipeline: Pipeline) -> None:
 
     quarantined = [pipeline.run(run_id)["archive_source"]["quarantined"] for run_id in runs]
     assert sorted(quarantined) == [0, 1]
+
+
+def test_an_unreadable_file_is_counted_once_though_a_worker_dies(pipeline: Pipeline) -> None:
+    """It must not outlive its study's files, which say whose it is."""
+    pipeline.upload("mixed", [study("a"), SampleFile("bad", b"no DICOM" * 40), study("b")])
+    runs = sorted(pipeline.intake(), key=lambda run_id: quarantines(pipeline, run_id), reverse=True)
+    with transports_of(Worker("remove incoming 1", "after")), pytest.raises(Killed):
+        pipeline.run(runs[0])
+
+    quarantined = [pipeline.run(run_id)["archive_source"]["quarantined"] for run_id in runs[::-1]]
+
+    assert quarantined == [0, 1]
+
+
+def quarantines(pipeline: Pipeline, run_id: str) -> bool:
+    """Tell whether the unreadable file of a folder belongs to the run's study, which came first."""
+    intake, state = pipeline.installation.intake, pipeline.installation.state
+    claim = state.claim(parse_run_id(run_id).study_key)
+    return len(intake.arrivals_of(claim.study_instance_uid, claim.versions[0].folders)) > 1
 
 
 def test_second_round_starts_nothing_again(pipeline: Pipeline) -> None:

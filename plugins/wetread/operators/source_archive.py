@@ -26,8 +26,10 @@ class ArchiveSourceOperator(StudyOperator):
         findings = self.records.findings()
         moved, refused = self._sort()
         incoming, subject = self.installation.incoming, f"source of {self.version}"
-        incoming.archive(moved, subject)
+        # The refused go first: once the study's files are gone, an unreadable one would belong to
+        # the next study in the folder, and be counted there as well.
         incoming.quarantine(refused, subject)
+        incoming.archive(moved, subject)
         sources = (*moved, *(source for source, _ in refused))
         incoming.remove_markers({source.folder for source in sources})
         self.installation.state.write_summary(self.version, self._summary(findings))
