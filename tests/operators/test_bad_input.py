@@ -125,6 +125,19 @@ def test_folder_with_nothing_usable_is_set_aside(pipeline: Pipeline) -> None:
     assert pipeline.resources("DiagnosticReport") == []
 
 
+def test_refused_file_never_takes_the_place_of_another(pipeline: Pipeline) -> None:
+    """Senders use the same names again; nothing but failed/ holds what was refused."""
+    contents = [hostile.not_dicom(), hostile.zero_bytes(), hostile.not_dicom()]
+    for content in contents:
+        pipeline.upload("junk", [SampleFile("1.dcm", content)])
+        pipeline.intake()
+
+    bucket = pipeline.installation.storage.client.bucket("wetread-incoming")
+    kept = [n for n in pipeline.objects("failed/junk/") if not n.endswith(".reason.json")]
+    assert {bucket.blob(name).download_as_bytes() for name in kept} == set(contents)
+    assert sorted(reasons(pipeline, "junk").values()) == ["empty-file", "not-dicom"]
+
+
 def test_folder_with_nothing_usable_waits_for_its_sender(pipeline: Pipeline) -> None:
     """Without _COMPLETE a file that cannot be read yet may still be followed by its study."""
     pipeline.upload("slow", hostile.nothing_usable(), complete=False)

@@ -95,19 +95,28 @@ class IncomingBucket:
 
     def archive(self, sources: Sequence[SourceObject], subject: str) -> None:
         """Move imported objects to ``processed/``."""
-        self._move(sources, PROCESSED, subject)
+        self._move([(item, _moved(item.name, PROCESSED)) for item in sources], subject)
 
     def quarantine(self, refused: Sequence[tuple[SourceObject, str]], subject: str) -> None:
         """Move refused objects to ``failed/``, each with its reason in a JSON file beside it.
 
-        The reason is written first: an object is never in ``failed/`` without one.
+        The reason is written first: an object is never in ``failed/`` without one. Nothing else
+        holds a refused file's bytes, so it never takes the place of another one.
         """
+        moves = []
         for source, code in refused:
-            reason = reasons()[code]
-            name = _beside(_moved(source.name, FAILED))
+            reason, name = reasons()[code], self._name_in_failed(source, subject)
             value = {"reason": reason.code, "outcome": reason.outcome, "text": reason.text}
-            self._bucket.replace_json(name, value, None, subject)
-        self._move([source for source, _ in refused], FAILED, subject)
+            self._bucket.replace_json(_beside(name), value, None, subject)
+            moves.append((source, name))
+        self._move(moves, subject)
+
+    def _name_in_failed(self, source: SourceObject, subject: str) -> str:
+        """Return the file's own name, or one with its generation where other bytes have that."""
+        name = _moved(source.name, FAILED)
+        if self._bucket.checksum(name, subject) in (None, source.crc32c):
+            return name
+        return _fitting(name, f"~{source.generation}")
 
     def remove_markers(self, folders: Iterable[str]) -> None:
         """Remove ``_COMPLETE`` from folders in which nothing else is left."""
@@ -116,13 +125,14 @@ class IncomingBucket:
             if left and all(item.is_marker for item in left):
                 self._remove(left, "a completion marker")
 
-    def _move(self, sources: Sequence[SourceObject], to: str, subject: str) -> None:
-        def move(source: SourceObject) -> None:
-            if self._bucket.copy(source, _moved(source.name, to), subject):
+    def _move(self, moves: Sequence[tuple[SourceObject, str]], subject: str) -> None:
+        def move(source_and_name: tuple[SourceObject, str]) -> None:
+            source, name = source_and_name
+            if self._bucket.copy(source, name, subject):
                 self._bucket.delete([(source.name, source.generation)], subject)
 
         with ThreadPoolExecutor(_CONCURRENCY) as pool:
-            list(pool.map(move, sources))
+            list(pool.map(move, moves))
 
     def _remove(self, objects: Sequence[SourceObject], subject: str) -> None:
         def remove(item: SourceObject) -> None:

@@ -126,6 +126,12 @@ class Bucket:
             )
         return StoredJson(value, int(blob.generation))
 
+    def checksum(self, name: str, subject: str) -> str | None:
+        """Return the CRC32C of an object as the service writes it, or nothing without an object."""
+        with translated("storage.objects.get", subject):
+            blob = self._bucket.get_blob(name, **OPTIONS)
+        return str(blob.crc32c) if blob else None
+
     def copy(self, source: SourceObject, name: str, subject: str) -> bool:
         """Copy an object within the bucket, server-side; return whether the source was there."""
         origin = self._bucket.blob(source.name, generation=source.generation)
