@@ -48,6 +48,9 @@ HARMLESS = {
     "first['type']": "the kind of a schema violation",
     "name": "the name of a setting or of a bucket",
     "kinds[name].__name__": "the name of a type",
+    "kind": "the name of a type",
+    "function": "the name of a function",
+    "line": "the number of a line",
 }
 """What a text may quote, and what it is."""
 

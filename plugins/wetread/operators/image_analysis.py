@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from wetread.core.outcomes import count_outcomes
+from wetread.operators.discretion import discreet
 from wetread.operators.study import StudyOperator
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class AnalyzeImagesOperator(StudyOperator):
         super().__init__(**kwargs)
         self.row = row
 
+    @discreet()
     def execute(self, context: Context) -> dict[str, int]:
         row_id = self.row["row_id"]
         findings = self.records.find_row(row_id) or self._analyse(row_id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wetread.core.outcomes import Outcome, reasons
 from wetread.notifiers.failure_event import EVENTS
+from wetread.operators.discretion import discreet
 from wetread.operators.study import StudyOperator
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class ArchiveSourceOperator(StudyOperator):
     Returns ``{"analysed", "skipped", "unsupported", "quarantined"}``, the instances of the study.
     """
 
+    @discreet()
     def execute(self, context: Context) -> dict[str, int]:
         findings = self.records.findings()
         moved, refused = self._sort()

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from wetread.core.identity import StudyVersion, parse_run_id
 from wetread.links.study import ReportLink
+from wetread.operators.discretion import discreet
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -71,6 +72,7 @@ class StudyResultOperator(StudyOperator):
     def __init__(self, *, trigger_rule: str = TriggerRule.ALL_DONE, **kwargs: Any) -> None:
         super().__init__(trigger_rule=trigger_rule, **kwargs)
 
+    @discreet()
     def execute(self, context: Context) -> Any:
         if self.installation.state.find_import(self.version) is None:
             raise AirflowSkipException(f"{self.version} is not imported.")

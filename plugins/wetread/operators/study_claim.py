@@ -14,6 +14,7 @@ from wetread.core.claim import Priority
 from wetread.core.errors import WetreadError
 from wetread.core.events import failure_event
 from wetread.notifiers.failure_event import EVENTS
+from wetread.operators.discretion import discreet
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -65,6 +66,7 @@ class ClaimStudiesOperator(BaseOperator):
 
         return Installation(self.gcp_conn_id)
 
+    @discreet()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         started, now = time.monotonic(), datetime.now(UTC)
         messages = self._messages()

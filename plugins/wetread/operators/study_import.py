@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from wetread.operators.discretion import discreet
 from wetread.operators.study import StudyOperator
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class ImportStudyOperator(StudyOperator):
         super().__init__(**kwargs)
         self.poll_interval = poll_interval
 
+    @discreet()
     def execute(self, context: Context) -> list[dict[str, str]]:
         claim = self.installation.state.claim(self.version.study_key)
         manifest = self._import.seal(claim, datetime.now(UTC))
@@ -50,6 +52,7 @@ class ImportStudyOperator(StudyOperator):
         operation = self._poll(name) if name else None
         return self._finish(context, operation)
 
+    @discreet()
     def resume(
         self, context: Context, event: dict[str, Any] | None = None, *, operation: str
     ) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from wetread.core.arrivals import INCOMING
 from wetread.core.claim import Priority
 from wetread.core.errors import problem
 from wetread.core.identity import UID_PATTERN
+from wetread.operators.discretion import discreet
 from wetread.operators.study_claim import run_to_start
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class ResolveStudyOperator(BaseOperator):
 
         return Installation(self.gcp_conn_id)
 
+    @discreet()
     def execute(self, context: Context) -> list[dict[str, Any]]:
         params = context["params"]
         asked, priority = str(params["study"]).strip(), Priority(params["priority"])

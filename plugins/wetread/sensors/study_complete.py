@@ -11,6 +11,7 @@ from airflow.sdk import BaseSensorOperator
 from wetread.core.arrivals import is_complete
 from wetread.core.claim import Cause
 from wetread.core.identity import parse_run_id
+from wetread.operators.discretion import discreet
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -46,6 +47,7 @@ class StudyCompleteSensor(BaseSensorOperator):
         self.study = study
         self.gcp_conn_id = gcp_conn_id
 
+    @discreet()
     def poke(self, context: Context) -> bool:
         from wetread.hooks.installation import Installation
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
+from wetread.operators.discretion import discreet
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -39,6 +41,7 @@ class StudyDoorbellSensor(BaseSensorOperator):
         self.listen_seconds = listen_seconds
         self.gcp_conn_id = gcp_conn_id
 
+    @discreet()
     def poke(self, context: Context) -> bool:
         from wetread.hooks.installation import Installation
 
