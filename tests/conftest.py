@@ -17,6 +17,7 @@ if os.path.basename(os.environ.get("AIRFLOW_HOME", _HOME_PREFIX)).startswith(_HO
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep on one worker what shares a server: each file, and the system tests, which begin."""
     for item in items:

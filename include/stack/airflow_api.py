@@ -15,7 +15,8 @@ from urllib3.util import Retry
 
 from stack.errors import StackError
 
-_TIMEOUT_SECONDS = 30.0
+_TIMEOUT_SECONDS = 90.0
+"""Longer than a writer waits for SQLite's lock, and the machine may be busy, too."""
 _PAGE = 100
 """The most that Airflow returns at once (api.maximum_page_limit)."""
 _READS_AGAIN = Retry(total=4, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504))

@@ -54,8 +54,12 @@ def parse(path: str) -> dict[str, Any]:
 
 
 def is_of_project(name: str) -> bool:
-    """Tell whether a file that is opened is data of this project (code has to be read)."""
-    return any(name.startswith(root) for root in ROOTS) and not name.endswith(CODE)
+    """Tell whether a file that is opened is data of this project.
+
+    Code has to be read, and what it was compiled to is written beside it.
+    """
+    is_code = name.endswith(CODE) or "__pycache__" in name
+    return any(name.startswith(root) for root in ROOTS) and not is_code
 
 
 ROOTS = [root for root in os.environ.get("PARSING_ROOTS", "").split(os.pathsep) if root]
