@@ -5,7 +5,8 @@ in the bucket, for a study that another system stored, or for one that should be
 
 1. **resolve_study** finds the studies that the request means, and opens a version of each. A
    version that still waits for its run is taken over.
-2. **trigger_pipelines** starts their runs.
+2. **trigger_pipelines** starts their runs; routine ones only while there is room, the others
+   follow through `study_intake`.
 
 The form's content is the one place in Airflow where a StudyInstanceUID may stand; see
 `docs/explanation/identity.md` for how long it is kept.
@@ -51,7 +52,7 @@ from wetread.operators.study_resolution import ResolveStudyOperator
     },
 )
 def study_request() -> None:
-    resolve_study = ResolveStudyOperator(task_id="resolve_study")
+    resolve_study = ResolveStudyOperator(task_id="resolve_study", pipeline_dag_id="study_pipeline")
     trigger_pipelines = TriggerDagRunOperator.partial(
         task_id="trigger_pipelines",
         trigger_dag_id="study_pipeline",

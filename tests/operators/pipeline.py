@@ -95,7 +95,11 @@ class Pipeline:
         """Ask for a study as the form does; ``request`` is the run id of a request made before."""
         run_id = request or f"manual__{uuid.uuid4()}"
         context = self._context(params={"study": study, "priority": priority}, run_id=run_id)
-        return self._start(ResolveStudyOperator(task_id="resolve_study").execute(context))
+        return self._start(
+            ResolveStudyOperator(task_id="resolve_study", pipeline_dag_id="study_pipeline").execute(
+                context
+            )
+        )
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Run a study's tasks as ``study_pipeline`` orders them; return what each returned.

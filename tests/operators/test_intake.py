@@ -225,3 +225,28 @@ def test_message_stays_until_the_store_lists_its_instance(
     deliver_again()
 
     assert len(pipeline.intake()) == 1
+
+
+def test_requested_routine_study_waits_for_room_and_can_be_hastened(pipeline: Pipeline) -> None:
+    pipeline.running = 8
+    pipeline.upload("ward", [study("a")])
+    assert pipeline.request("incoming/ward/") == []
+    assert pipeline.intake() == []
+
+    (run_id,) = pipeline.request("incoming/ward/", "stat")
+
+    assert run_id.endswith("__v1")
+    assert pipeline.run(run_id)["archive_source"]["analysed"] == 1
+    assert pipeline.intake() == []
+
+
+def test_requested_routine_study_is_started_by_intake_once_there_is_room(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.running = 8
+    pipeline.upload("ward", [study("a")])
+    assert pipeline.request("incoming/ward/") == []
+
+    pipeline.running = 0
+
+    assert len(pipeline.intake()) == 1

@@ -21,6 +21,11 @@ class Priority(StrEnum):
     URGENT = "urgent"
     ROUTINE = "routine"
 
+    @property
+    def rank(self) -> int:
+        """The place in the queue; the most urgent is 0."""
+        return list(Priority).index(self)
+
 
 class Cause(StrEnum):
     """Why a version was opened."""
@@ -106,6 +111,12 @@ class Claim:
         *earlier, latest = self.versions
         joined = replace(latest, requests=(*latest.requests, request))
         return replace(self, versions=(*earlier, joined))
+
+    def hastened(self, priority: Priority) -> Claim:
+        """Return the claim with its latest version at least as urgent as ``priority``."""
+        *earlier, latest = self.versions
+        urgent = min(latest.priority, priority, key=lambda p: p.rank)
+        return replace(self, versions=(*earlier, replace(latest, priority=urgent)))
 
     def answer_to(self, request: str) -> ClaimedVersion | None:
         """Return the version that answers a request, if it was read before."""

@@ -113,9 +113,8 @@ class Intake:
         if claimed and (answer := claimed.claim.answer_to(token)):
             return StudyVersion(claimed.claim.study_key, answer.version)
         if claimed and not self._is_sealed(claimed.claim):
-            taken_over = claimed.claim.with_folders(folders).answering(token)
-            self.state.replace_claim(taken_over, claimed.generation)
-            return _latest(taken_over)
+            taken_over = claimed.claim.with_folders(folders).answering(token).hastened(priority)
+            return self._take_over(claimed, taken_over)
         claim = claimed.claim if claimed else self._new_claim(study_instance_uid)
         opened = claim.open(Cause.REQUESTED, priority, _text(now), folders, requests=(token,))
         return self._open(opened, claimed)
@@ -227,6 +226,19 @@ class Intake:
         latest = claimed.claim.latest
         if latest and not set(folders) <= set(latest.folders):
             self.state.replace_claim(claimed.claim.with_folders(folders), claimed.generation)
+
+    def _take_over(self, claimed: Claimed, taken_over: Claim) -> StudyVersion:
+        """Replace a claim whose latest version waits; a more urgent one moves up in the queue."""
+        study, before, after = (
+            _latest(taken_over),
+            claimed.claim.versions[-1],
+            taken_over.versions[-1],
+        )
+        self.state.enqueue(study, after.priority, after.opened_at)
+        self.state.replace_claim(taken_over, claimed.generation)
+        if after.priority is not before.priority:
+            self.state.leave_queue(study, before.priority, before.opened_at)
+        return study
 
     def _open(self, claim: Claim, previous: Claimed | None) -> StudyVersion:
         opened, study = claim.versions[-1], _latest(claim)

@@ -28,8 +28,6 @@ from wetread.core.identity import KeyRing, StudyVersion, parse_run_id
 from wetread.core.manifest import Manifest, manifest_from_json
 from wetread.gcp.storage import Bucket
 
-_PRIORITY_ORDER = {priority: str(rank) for rank, priority in enumerate(Priority)}
-
 
 @dataclass(frozen=True)
 class Claimed:
@@ -238,7 +236,7 @@ def _claim(study_key: str) -> str:
 
 
 def _queued(study: StudyVersion, priority: Priority, opened_at: str) -> str:
-    return f"queue/{_PRIORITY_ORDER[priority]}{priority}/{opened_at}_{study.run_id}.json"
+    return f"queue/{priority.rank}{priority}/{opened_at}_{study.run_id}.json"
 
 
 def _index(folder: str, keys: KeyRing) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from wetread.core.identity import StudyVersion
+    from wetread.core.settings import Settings
     from wetread.gcp.pubsub import Message
     from wetread.hooks.installation import Installation
 
@@ -119,8 +120,7 @@ class ClaimStudiesOperator(BaseOperator):
     def _admit(self, context: Context) -> tuple[list[StudyVersion], int]:
         """Return the studies to start now, and how many have to wait."""
         count_runs = context["ti"].get_dr_count
-        running = count_runs(dag_id=self.pipeline_dag_id, states=["running", "queued"])
-        room = self.installation.settings.admitted_runs - running
+        room = room_for_runs(context, self.pipeline_dag_id, self.installation.settings)
         admitted, waiting = [], 0
         state = self.installation.state
         for entry in state.waiting():
@@ -135,6 +135,12 @@ class ClaimStudiesOperator(BaseOperator):
             else:
                 waiting += 1
         return admitted, waiting
+
+
+def room_for_runs(context: Context, pipeline_dag_id: str, settings: Settings) -> int:
+    """Return how many more routine studies may run."""
+    running = context["ti"].get_dr_count(dag_id=pipeline_dag_id, states=["running", "queued"])
+    return settings.admitted_runs - running
 
 
 def run_to_start(study: StudyVersion) -> dict[str, Any]:

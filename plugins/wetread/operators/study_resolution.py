@@ -14,7 +14,7 @@ from wetread.core.claim import Priority
 from wetread.core.errors import problem
 from wetread.core.identity import UID_PATTERN
 from wetread.operators.discretion import discreet
-from wetread.operators.study_claim import run_to_start
+from wetread.operators.study_claim import room_for_runs, run_to_start
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,8 +28,16 @@ class ResolveStudyOperator(BaseOperator):
     The request is read from the run's ``params`` and is not a template field: it names a patient's
     study, and rendered fields are kept in Airflow's database.
 
+    Routine studies beyond the setting ``admitted_runs`` wait in the queue, from which
+    :class:`ClaimStudiesOperator` starts them.
+
     Returns the runs to start: ``{"trigger_run_id", "conf"}``. The same run of the request always
     means the same versions, so that a cleared task starts nothing twice.
+
+    Parameters
+    ----------
+    pipeline_dag_id
+        The DAG whose runs are counted for admission.
 
     Raises
     ------
@@ -37,10 +45,17 @@ class ResolveStudyOperator(BaseOperator):
         ``study-not-found``, ``prefix-invalid``.
     """
 
-    template_fields: Sequence[str] = ("gcp_conn_id",)
+    template_fields: Sequence[str] = ("pipeline_dag_id", "gcp_conn_id")
 
-    def __init__(self, *, gcp_conn_id: str = "google_cloud_default", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline_dag_id: str,
+        gcp_conn_id: str = "google_cloud_default",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.pipeline_dag_id = pipeline_dag_id
         self.gcp_conn_id = gcp_conn_id
 
     @cached_property
@@ -55,14 +70,17 @@ class ResolveStudyOperator(BaseOperator):
         asked, priority = str(params["study"]).strip(), Priority(params["priority"])
         now, intake = datetime.now(UTC), self.installation.intake
         studies = self._by_uid(asked) if UID_PATTERN.match(asked) else self._by_prefix(asked)
-        runs = [
-            run_to_start(
-                intake.request(study, folders, priority, now, request=str(context["run_id"]))
-            )
+        versions = [
+            intake.request(study, folders, priority, now, request=str(context["run_id"]))
             for study, folders in studies.items()
         ]
-        self.log.info("The request means %s studies.", len(runs))
-        return runs
+        started = versions
+        if priority is Priority.ROUTINE:
+            room = room_for_runs(context, self.pipeline_dag_id, self.installation.settings)
+            started = versions[: max(room, 0)]
+        waiting = len(versions) - len(started)
+        self.log.info("Of %s studies, %s wait for their turn.", len(versions), waiting)
+        return [run_to_start(version) for version in started]
 
     def _by_prefix(self, prefix: str) -> dict[str, set[str]]:
         folder = prefix.removeprefix(f"gs://{self.installation.settings.incoming_bucket}/")
