@@ -1,7 +1,9 @@
 """### Take in what arrives
 
 Runs without a pause: listens for a minute to the notifications of the bucket and the DICOM store,
-and then looks for itself - a notification that was lost delays a study, and loses nothing.
+and then looks into the bucket for itself - a notification of it that was lost delays a study, and
+loses nothing. A study that another system stored is known from the store's notifications alone;
+they are kept until it is claimed.
 
 1. **await_doorbell** returns when something arrives, or after a minute.
 2. **claim_studies** lists `incoming/`, reads the headers of new files, and claims every study that

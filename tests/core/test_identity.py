@@ -136,7 +136,7 @@ def test_uids(uid: str) -> None:
 
 @pytest.mark.parametrize(
     "uid",
-    ["", "1", "1.", ".1", "1..2", "1.02", "01.2", "1.2\n", "1.2 ", "1." + "2" * 63, "1.a", "1.٢"],
+    ["", "1", "1.", ".1", "1..2", "1.2\n", "1.2 ", "1." + "2" * 63, "1.a", "1.٢"],
 )
 def test_what_is_no_uid(uid: str) -> None:
     assert not UID_PATTERN.match(uid)

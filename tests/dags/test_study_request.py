@@ -73,4 +73,4 @@ def test_the_study_has_to_be_given(fields: dict[str, Param]) -> None:
 def test_the_request_is_not_rendered(dag_bag: DagBag) -> None:
     """It may hold a StudyInstanceUID, and rendered fields stay in Airflow's database."""
     resolve = dag_bag.dags["study_request"].get_task("resolve_study")
-    assert set(resolve.template_fields) == {"gcp_conn_id"}
+    assert set(resolve.template_fields) == {"gcp_conn_id", "pipeline_dag_id"}

@@ -19,8 +19,9 @@ from wetread.core.errors import problem
 STUDY_KEY_PATTERN = r"k[1-9][0-9]*-[a-z2-7]{26}"
 """``k<key id>-`` and 130 bits of the HMAC in lower-case base32."""
 
-UID_PATTERN = re.compile(r"(?=.{1,64}\Z)(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+\Z")
-"""A DICOM UID (PS3.5 section 9.1)."""
+UID_PATTERN = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)+\Z")
+"""A DICOM UID (PS3.5 section 9.1), and components with leading zeros, which the standard forbids
+and some modalities write: a study must not be refused for them."""
 
 _KEY_BYTES = 32
 _KEY_CHARACTERS = 26

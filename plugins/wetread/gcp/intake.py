@@ -229,11 +229,8 @@ class Intake:
 
     def _take_over(self, claimed: Claimed, taken_over: Claim) -> StudyVersion:
         """Replace a claim whose latest version waits; a more urgent one moves up in the queue."""
-        study, before, after = (
-            _latest(taken_over),
-            claimed.claim.versions[-1],
-            taken_over.versions[-1],
-        )
+        study = _latest(taken_over)
+        before, after = claimed.claim.versions[-1], taken_over.versions[-1]
         self.state.enqueue(study, after.priority, after.opened_at)
         self.state.replace_claim(taken_over, claimed.generation)
         if after.priority is not before.priority:
