@@ -191,6 +191,6 @@ def test_errors_name_no_patient(stack: RunningStack) -> None:
     assert state == "failed"
     logs = stack.layout.airflow_home / "logs"
     text = "".join(p.read_text() for p in logs.rglob("*.log") if run_id in str(p))
-    assert "[request-rejected]" in text
+    assert "[not-found]" in text, "the store answers 403 for what does not exist, too"
     assert r"\"event\":\"failure\"" in text
     assert list(files_with_identifiers(logs, identifiers)) == []
