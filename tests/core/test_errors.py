@@ -33,6 +33,8 @@ HARMLESS = {
     "findings.study_key": "a study key",
     "self.study_key": "a study key",
     "version": "a version",
+    "self.version": "a study key and a version",
+    "self.give_up_after": "a length of time",
     "number": "a version",
     "subject": "a study key or a role, by the rule of every client",
     "call": "an API method",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from tests.operators.pipeline import Pipeline, TaskInstance
 from tests.operators.test_faults import study_of_its_own
 
+from wetread.core.errors import RetriableError
 from wetread.gcp.study_import import StudyImport
 from wetread.operators.study_import import ImportStudyOperator
 
@@ -44,6 +46,24 @@ def test_deferred_import_ends_in_the_same_plan(
     assert [row["row_id"] for row in resumed] == ["s01"]
     assert len(shared_pipeline.instance_uids(study)) == len(files)
     assert shared_pipeline.objects("staging/") == []
+
+
+def test_import_without_an_end_is_given_up(
+    shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task fails and is tried again, which starts another operation."""
+    _, files = study_of_its_own(6002)
+    shared_pipeline.upload("endless", files)
+    (run_id,) = shared_pipeline.intake()
+    monkeypatch.setattr("wetread.operators.study_import._POLLS_SECONDS", (0.0,))
+    poll = StudyImport.poll
+    monkeypatch.setattr(StudyImport, "poll", lambda *args: replace(poll(*args), done=False))
+
+    operator = ImportStudyOperator(
+        task_id="import_study", study=run_id, give_up_after=timedelta(seconds=-1)
+    )
+    with pytest.raises(RetriableError, match="import-failed"):
+        operator.execute(context())
 
 
 def context() -> Any:

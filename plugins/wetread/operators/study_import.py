@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from wetread.core.errors import problem
 from wetread.operators.discretion import discreet
 from wetread.operators.study import StudyOperator
 
@@ -36,42 +37,73 @@ class ImportStudyOperator(StudyOperator):
     ----------
     poll_interval
         How long to stay deferred between polls once the first seconds have passed; at least 10 s.
+    give_up_after
+        How long the operation may take; after that the task fails and its next try starts another.
+
+    Raises
+    ------
+    RetriableError
+        ``import-failed``, ``import-incomplete``.
     """
 
-    template_fields: Sequence[str] = (*StudyOperator.template_fields, "poll_interval")
+    template_fields: Sequence[str] = (
+        *StudyOperator.template_fields,
+        "poll_interval",
+        "give_up_after",
+    )
 
-    def __init__(self, *, poll_interval: timedelta = timedelta(seconds=10), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        poll_interval: timedelta = timedelta(seconds=10),
+        give_up_after: timedelta = timedelta(hours=6),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.poll_interval = poll_interval
+        self.give_up_after = give_up_after
 
     @discreet()
     def execute(self, context: Context) -> list[dict[str, str]]:
         claim = self.installation.state.claim(self.version.study_key)
         manifest = self._import.seal(claim, datetime.now(UTC))
         name = self._import.start(manifest)
-        operation = self._poll(name) if name else None
+        operation = self._poll(name, datetime.now(UTC)) if name else None
         return self._finish(context, operation)
 
     @discreet()
     def resume(
-        self, context: Context, event: dict[str, Any] | None = None, *, operation: str
+        self,
+        context: Context,
+        event: dict[str, Any] | None = None,
+        *,
+        operation: str,
+        started_at: str,
     ) -> list[dict[str, str]]:
         """Poll once more after a while in the triggerer."""
-        return self._finish(context, self._poll(operation, (0.0,)))
+        started = datetime.fromisoformat(started_at)
+        return self._finish(context, self._poll(operation, started, (0.0,)))
 
-    def _poll(self, name: str, waits_seconds: Sequence[float] = _POLLS_SECONDS) -> Operation:
+    def _poll(
+        self, name: str, started: datetime, waits_seconds: Sequence[float] = _POLLS_SECONDS
+    ) -> Operation:
         for seconds in waits_seconds:
             time.sleep(seconds)
             operation = self._import.poll(name)
             if operation.done:
                 return operation
+        if datetime.now(UTC) - started > self.give_up_after:
+            raise problem(
+                "import-failed",
+                f"the import of {self.version} did not end within {self.give_up_after}.",
+            )
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
         from airflow.sdk.exceptions import TaskDeferred
 
         raise TaskDeferred(
             trigger=TimeDeltaTrigger(self.poll_interval),
             method_name="resume",
-            kwargs={"operation": name},
+            kwargs={"operation": name, "started_at": started.isoformat()},
         )
 
     def _finish(self, context: Context, operation: Operation | None) -> list[dict[str, str]]:
