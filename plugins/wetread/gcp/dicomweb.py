@@ -20,7 +20,7 @@ _MISSING = (403, 404)
 _REFUSED = (400, 409)
 """STOW-RS answers 409 for an instance it does not store, and 400 for a syntax it does not know."""
 
-_AS_STORED = 'application/dicom; transfer-syntax="*"'
+_AS_STORED = "application/dicom; transfer-syntax=*"
 
 
 class DicomWebClient:

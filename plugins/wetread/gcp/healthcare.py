@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wetread.core.errors import problem
 from wetread.gcp.http import HttpApi, json_body
+from wetread.gcp.retries import RETRY, translated
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,34 @@ class HealthcareClient:
         self._api = api
 
     def create_dataset(self, path: DatasetPath) -> bool:
-        """Create the dataset; return whether it was not there before."""
-        call = "healthcare.datasets.create"
+        """Create the dataset and wait until it is there; return whether it is new.
+
+        Raises
+        ------
+        RetriableError
+            ``service-unavailable``: the operation that creates it takes too long.
+        """
+        call, subject = "healthcare.datasets.create", f"dataset {path.dataset}"
         response = self._api.send(
             "POST",
             f"{path.parent}/datasets",
             params={"datasetId": path.dataset},
             json={"timeZone": "UTC"},
             call=call,
-            subject=f"dataset {path.dataset}",
+            subject=subject,
             accept_status=(200, 409),
         )
-        return response.status_code == 200
+        if response.status_code == 409:
+            return False
+        name = str(json_body(response, call, subject)["name"])
+
+        def finished() -> None:
+            if not self.operation(name, subject).done:
+                raise problem("service-unavailable", f"{call} goes on for {subject}.")
+
+        with translated(call, subject):
+            RETRY(finished)()
+        return True
 
     def create_store(
         self, path: DatasetPath, kind: str, name: str, body: Mapping[str, Any]
