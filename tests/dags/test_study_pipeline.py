@@ -30,7 +30,7 @@ RULES = {
 fails the run if a part is missing."""
 
 
-RENDERED = {"study", "gcp_conn_id", "row", "poll_interval"}
+RENDERED = {"study", "gcp_conn_id", "row", "poll_interval", "give_up_after"}
 """A run id, a connection's name, a row's id and label, and seconds."""
 
 

@@ -43,7 +43,9 @@ def _local_parallelism() -> int:
 def limits() -> dict[str, Any]:
     dags = {dag.dag_id: dag for dag in load_dags(ROOT / "dags")}
     await_study = dags["study_pipeline"].get_task("await_study")
-    import_wait = inspect.signature(ImportStudyOperator).parameters["poll_interval"].default
+    import_study = inspect.signature(ImportStudyOperator).parameters
+    import_wait = import_study["poll_interval"].default
+    import_limit = import_study["give_up_after"].default
     settings = Settings()
     return {
         "tasks at a time, `make up`": _local_parallelism(),
@@ -73,6 +75,7 @@ def limits() -> dict[str, Any]:
         "quiet period without `_COMPLETE`, `quiet_period_seconds`": settings.quiet_period_seconds,
         "`await_study` looks every": await_study.poke_interval,
         "`await_study` gives up after": await_study.timeout / 3600,
+        "`import_study` gives up on one operation after": import_limit.total_seconds() / 3600,
         "`import_study`, deferred between two looks": import_wait.total_seconds(),
     }
 
