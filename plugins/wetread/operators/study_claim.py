@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import BaseOperator
 
 from wetread.core.claim import Priority
 from wetread.core.errors import WetreadError
 from wetread.core.events import failure_event
 from wetread.notifiers.failure_event import EVENTS
 from wetread.operators.discretion import discreet
+from wetread.operators.study_admission import StudyAdmissionOperator, run_to_start
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from wetread.core.identity import StudyVersion
-    from wetread.core.settings import Settings
     from wetread.gcp.pubsub import Message
-    from wetread.hooks.installation import Installation
 
 _PULL_SIZE = 1000
 _PULLS = 10
@@ -31,7 +26,7 @@ _PULLS = 10
 _PULL_SECONDS = 2.0
 
 
-class ClaimStudiesOperator(BaseOperator):
+class ClaimStudiesOperator(StudyAdmissionOperator):
     """Claim what arrived in the bucket or the DICOM store; say which runs to start.
 
     Lists ``incoming/``, reads the headers of new objects, opens a version for every study that has
@@ -41,31 +36,7 @@ class ClaimStudiesOperator(BaseOperator):
 
     Returns the runs to start, to map a ``TriggerDagRunOperator`` over:
     ``{"trigger_run_id", "conf"}``. The XCom ``counts`` says what the round did.
-
-    Parameters
-    ----------
-    pipeline_dag_id
-        The DAG whose runs are counted for admission.
     """
-
-    template_fields: Sequence[str] = ("pipeline_dag_id", "gcp_conn_id")
-
-    def __init__(
-        self,
-        *,
-        pipeline_dag_id: str,
-        gcp_conn_id: str = "google_cloud_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.pipeline_dag_id = pipeline_dag_id
-        self.gcp_conn_id = gcp_conn_id
-
-    @cached_property
-    def installation(self) -> Installation:
-        from wetread.hooks.installation import Installation
-
-        return Installation(self.gcp_conn_id)
 
     @discreet()
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -120,7 +91,7 @@ class ClaimStudiesOperator(BaseOperator):
     def _admit(self, context: Context) -> tuple[list[StudyVersion], int]:
         """Return the studies to start now, and how many have to wait."""
         count_runs = context["ti"].get_dr_count
-        room = room_for_runs(context, self.pipeline_dag_id, self.installation.settings)
+        room = self.room_for_runs(context)
         admitted, waiting = [], 0
         state = self.installation.state
         for entry in state.waiting():
@@ -135,14 +106,3 @@ class ClaimStudiesOperator(BaseOperator):
             else:
                 waiting += 1
         return admitted, waiting
-
-
-def room_for_runs(context: Context, pipeline_dag_id: str, settings: Settings) -> int:
-    """Return how many more routine studies may run."""
-    running = context["ti"].get_dr_count(dag_id=pipeline_dag_id, states=["running", "queued"])
-    return settings.admitted_runs - running
-
-
-def run_to_start(study: StudyVersion) -> dict[str, Any]:
-    """Return the arguments of a ``TriggerDagRunOperator`` that starts the study's run."""
-    return {"trigger_run_id": study.run_id, "conf": {"study_key": study.study_key}}

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import BaseOperator
 
 from wetread.core.arrivals import INCOMING
 from wetread.core.claim import Priority
 from wetread.core.errors import problem
 from wetread.core.identity import UID_PATTERN
 from wetread.operators.discretion import discreet
-from wetread.operators.study_claim import room_for_runs, run_to_start
+from wetread.operators.study_admission import StudyAdmissionOperator, run_to_start
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from wetread.hooks.installation import Installation
 
-
-class ResolveStudyOperator(BaseOperator):
+class ResolveStudyOperator(StudyAdmissionOperator):
     """Find the studies that a bucket prefix or a StudyInstanceUID means; open a version of each.
 
     The request is read from the run's ``params`` and is not a template field: it names a patient's
@@ -34,35 +28,11 @@ class ResolveStudyOperator(BaseOperator):
     Returns the runs to start: ``{"trigger_run_id", "conf"}``. The same run of the request always
     means the same versions, so that a cleared task starts nothing twice.
 
-    Parameters
-    ----------
-    pipeline_dag_id
-        The DAG whose runs are counted for admission.
-
     Raises
     ------
     PermanentError
         ``study-not-found``, ``prefix-invalid``.
     """
-
-    template_fields: Sequence[str] = ("pipeline_dag_id", "gcp_conn_id")
-
-    def __init__(
-        self,
-        *,
-        pipeline_dag_id: str,
-        gcp_conn_id: str = "google_cloud_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.pipeline_dag_id = pipeline_dag_id
-        self.gcp_conn_id = gcp_conn_id
-
-    @cached_property
-    def installation(self) -> Installation:
-        from wetread.hooks.installation import Installation
-
-        return Installation(self.gcp_conn_id)
 
     @discreet()
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -76,7 +46,7 @@ class ResolveStudyOperator(BaseOperator):
         ]
         started = versions
         if priority is Priority.ROUTINE:
-            room = room_for_runs(context, self.pipeline_dag_id, self.installation.settings)
+            room = self.room_for_runs(context)
             started = versions[: max(room, 0)]
         waiting = len(versions) - len(started)
         self.log.info("Of %s studies, %s wait for their turn.", len(versions), waiting)
