@@ -71,7 +71,7 @@ def localcloud_command() -> str:
 def _running(data: Path, *options: str) -> Iterator[RunningCloud]:
     ports = [f"--{name}-port=0" for name in ("storage", "pubsub", "vision", "secretmanager")]
     process = subprocess.Popen(
-        [localcloud_command(), "--data", str(data), *ports, *options],
+        [localcloud_command(), "--data", str(data), "--behaviour=swift", *ports, *options],
         stdout=subprocess.PIPE,
         stderr=sys.stderr.fileno(),
         text=True,

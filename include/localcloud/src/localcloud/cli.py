@@ -17,8 +17,9 @@ import uvloop
 # Google's clients announce the end of Python versions at import; it is not this server's news.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
 
+from localcloud.behaviour import BY_NAME, Behaviour, changed  # noqa: E402 - likewise
 from localcloud.cloud import Cloud, Settings  # noqa: E402 - the filter must come first
-from localcloud.errors import StartError  # noqa: E402
+from localcloud.errors import GoogleError, StartError  # noqa: E402
 
 _PORTS = {"storage": 8600, "pubsub": 8601, "vision": 8606, "secretmanager": 8607}
 
@@ -27,7 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the local cloud until SIGTERM or SIGINT; return the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(levelname)s %(message)s")
+    try:
+        behaviour = _behaviour(options)
+    except GoogleError as error:
+        sys.stderr.write(f"localcloud: {error.message}\n")
+        return 2
     settings = Settings(
+        behaviour=behaviour,
         data=options.data,
         host=options.host,
         public_host=options.public_host,
@@ -80,8 +87,34 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             f"--{name}-port", type=_port, default=port, help=f"default {port}; 0 = any free port"
         )
+    parser.add_argument(
+        "--behaviour",
+        choices=sorted(BY_NAME),
+        default="google",
+        help="google: lag, long operations and refusals as on Google Cloud (default); "
+        "swift: everything at once",
+    )
+    parser.add_argument(
+        "--set",
+        metavar="NAME=JSON",
+        action="append",
+        default=[],
+        help="change one field of the behaviour, as in --set operation_seconds=5",
+    )
     parser.add_argument("--port-file", type=Path, help="also write the line of JSON to this file")
     return parser
+
+
+def _behaviour(options: argparse.Namespace) -> Behaviour:
+    behaviour = BY_NAME[options.behaviour]
+    for setting in options.set:
+        name, _, text = setting.partition("=")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        behaviour = changed(behaviour, {name: value})
+    return behaviour
 
 
 def _port(text: str) -> int:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import grpc
 
-from localcloud.contract.grpc_faults import FaultInterceptor
+from localcloud.behaviour import GOOGLE, Behaviour, BehaviourSwitch
+from localcloud.conditions import Conditions
+from localcloud.contract.grpc_conditions import ConditionsInterceptor
 from localcloud.errors import GoogleError, StartError
-from localcloud.faults import Faults
 from localcloud.healthcare.service import HealthcareService
 from localcloud.http.admin import Admin
 from localcloud.http.index import grpc_listing, listing_of
@@ -54,6 +55,7 @@ class Settings:
     pubsub_port: int = 8601
     vision_port: int = 8606
     secretmanager_port: int = 8607
+    behaviour: Behaviour = GOOGLE
 
 
 class Cloud:
@@ -67,7 +69,8 @@ class Cloud:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._faults = Faults()
+        self._behaviour = BehaviourSwitch(settings.behaviour)
+        self._conditions = Conditions.of(self._behaviour)
         self._endpoints: dict[str, str] = {}
         self._open = AsyncExitStack()
 
@@ -112,8 +115,10 @@ class Cloud:
         listeners: list[HttpListener] = []
         self._open.push_async_callback(_stop_together, listeners)
         for name, services in sites.items():
-            admin = Admin(self._faults, listings) if name == "storage" else None
-            site = Site(services, self._faults, executor, urls[name], admin)
+            admin = None
+            if name == "storage":
+                admin = Admin(self._conditions, listings)
+            site = Site(services, self._conditions, executor, urls[name], admin)
             listeners.append(HttpListener(site, sockets[name]))
             await listeners[-1].start()
         self._endpoints = {
@@ -127,7 +132,8 @@ class Cloud:
     async def _start_pubsub(self, database: Database) -> tuple[PubSubServer, int]:
         pubsub = PubSubServer(database)
         server = grpc.aio.server(
-            interceptors=[FaultInterceptor(self._faults)], options=_GRPC_OPTIONS
+            interceptors=[ConditionsInterceptor(self._conditions)],
+            options=_GRPC_OPTIONS,
         )
         server.add_generic_rpc_handlers(tuple(pubsub.handlers()))
         address = f"{self._settings.host}:{self._settings.pubsub_port}"
@@ -156,7 +162,11 @@ class Cloud:
             base_url=base_url,
         )
         healthcare = HealthcareService(
-            self._database("healthcare"), self._blobs("healthcare"), pubsub, storage.objects
+            self._database("healthcare"),
+            self._blobs("healthcare"),
+            pubsub,
+            storage.objects,
+            self._behaviour,
         )
         return {
             "storage": [storage, healthcare],

@@ -10,9 +10,11 @@ import json
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from localcloud.behaviour import BehaviourSwitch
 from localcloud.errors import GoogleError
 from localcloud.healthcare.resources import (
     Json,
@@ -37,6 +39,8 @@ _TABLES = (
     )
     """,
 )
+
+_WAIT_STEP_SECONDS = 0.1
 
 # google.rpc.Code
 CANCELLED = 1
@@ -84,8 +88,9 @@ Work = Callable[[Progress], Json]
 class Operations:
     """Every operation of every dataset, in a table that outlives the process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, behaviour: BehaviourSwitch) -> None:
         self._database = database
+        self._behaviour = behaviour
         database.migrate("healthcare.operations", _TABLES)
         self._abort_unfinished()
 
@@ -156,6 +161,7 @@ class Operations:
     def _run(self, name: str, work: Work) -> None:
         progress = Progress(self, name)
         try:
+            self._wait(progress)
             outcome: Json = {"response": work(progress)}
         except OperationFailed as failure:
             outcome = {"error": {"code": failure.code, "message": failure.message}}
@@ -168,6 +174,15 @@ class Operations:
         # A server that stops closes its database first; the next start ends what is left here.
         with contextlib.suppress(sqlite3.ProgrammingError):
             self._finish(name, outcome, counter=progress.counter())
+
+    def _wait(self, progress: Progress) -> None:
+        """Be as slow to start as the behaviour in force says, or until somebody cancels."""
+        started = time.monotonic()
+        while time.monotonic() - started < self._behaviour.current.operation_seconds:
+            progress.save()
+            if progress.cancelled:
+                raise OperationFailed(CANCELLED, "the operation was cancelled before it began")
+            time.sleep(_WAIT_STEP_SECONDS)
 
     def _finish(self, name: str, outcome: Json, **metadata: object) -> Json:
         with self._database.write() as tx:

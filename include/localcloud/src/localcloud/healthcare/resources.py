@@ -36,6 +36,12 @@ def not_found(kind: str, name: str) -> GoogleError:
     return GoogleError(404, "NOT_FOUND", f"{kind} {name} does not exist")
 
 
+def forbidden(permission: str, name: str) -> GoogleError:
+    """403 in the words with which Google hides whether a resource exists."""
+    message = f"Permission '{permission}' denied on resource '{name}' (or it may not exist)."
+    return GoogleError(403, "PERMISSION_DENIED", message)
+
+
 def already_exists(kind: str, name: str) -> GoogleError:
     return GoogleError(409, "ALREADY_EXISTS", f"{kind} {name} already exists")
 

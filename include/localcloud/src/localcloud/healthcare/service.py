@@ -7,9 +7,12 @@ by GET.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import ClassVar, Protocol, runtime_checkable
 
+from localcloud.behaviour import BehaviourSwitch
 from localcloud.contract.discovery import Contract, Route
+from localcloud.errors import GoogleError
 from localcloud.healthcare.datasets import DatasetMethods, LocationMethods
 from localcloud.healthcare.dicom.objects import ObjectReader
 from localcloud.healthcare.dicom.store import Surroundings, dicom_handlers
@@ -17,7 +20,9 @@ from localcloud.healthcare.fhir.bundle_methods import fhir_handlers
 from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.iam import IamMethods
 from localcloud.healthcare.operations import OperationMethods, Operations
+from localcloud.healthcare.resources import forbidden
 from localcloud.healthcare.stores import Resources, StoreMethods
+from localcloud.http.call import Call, Reply
 from localcloud.http.service import HttpService
 from localcloud.notify import Publisher
 from localcloud.state.blobs import Blobs
@@ -46,14 +51,28 @@ class HealthcareService(HttpService):
     name: ClassVar[str] = "healthcare"
 
     def __init__(
-        self, database: Database, blobs: Blobs, publisher: Publisher, objects: ObjectReader
+        self,
+        database: Database,
+        blobs: Blobs,
+        publisher: Publisher,
+        objects: ObjectReader,
+        behaviour: BehaviourSwitch,
     ) -> None:
         self._extra_routes: list[ExtraRoutes] = []
+        self._behaviour = behaviour
         super().__init__(Contract("healthcare", "v1"))
-        self.operations = Operations(database)
-        self.resources = Resources(database)
+        self.operations = Operations(database, behaviour)
+        self.resources = Resources(database, behaviour)
         dicom = dicom_handlers(
-            Surroundings(database, blobs, publisher, objects, self.resources, self.operations)
+            Surroundings(
+                database,
+                blobs,
+                publisher,
+                objects,
+                self.resources,
+                self.operations,
+                behaviour,
+            )
         )
         self.register(
             LocationMethods(),
@@ -62,7 +81,7 @@ class HealthcareService(HttpService):
             IamMethods(database, self.resources),
             OperationMethods(self.operations),
             *dicom,
-            *fhir_handlers(FhirStores(database, publisher, self.resources)),
+            *fhir_handlers(FhirStores(database, publisher, self.resources, behaviour)),
         )
 
     def register(self, *handlers: object) -> None:
@@ -76,3 +95,10 @@ class HealthcareService(HttpService):
         route = super().route(verb, raw_path)
         extra = (source.route(verb, raw_path) for source in self._extra_routes)
         return route or next(filter(None, extra), None)
+
+    def error_reply(self, error: GoogleError, call: Call | None = None) -> Reply:
+        """Answer a failure; what is missing may look like what is forbidden."""
+        hidden = self._behaviour.current.forbid_missing == "everything"
+        if hidden and error.code == HTTPStatus.NOT_FOUND and call is not None:
+            error = forbidden(call.method_id, call.path.lstrip("/"))
+        return super().error_reply(error, call)

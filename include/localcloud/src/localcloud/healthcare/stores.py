@@ -12,11 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from localcloud.behaviour import BehaviourSwitch
+from localcloud.errors import GoogleError
 from localcloud.healthcare.resources import (
     Json,
     already_exists,
     check_labels,
     check_topic,
+    forbidden,
     invalid,
     label_filter,
     merge_masked,
@@ -75,8 +78,9 @@ ForgetContents = Callable[[sqlite3.Connection, str], None]
 class Resources:
     """Datasets and stores by full resource name; a body is the resource as its get answers it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, behaviour: BehaviourSwitch) -> None:
         self._database = database
+        self._behaviour = behaviour
         self._forget: defaultdict[str, list[ForgetContents]] = defaultdict(list)
         database.migrate("healthcare.resources", _TABLES)
 
@@ -90,12 +94,18 @@ class Resources:
         Raises
         ------
         GoogleError
-            404 when there is none of that name.
+            403 when there is none of that name, or 404 where the behaviour in force says so.
         """
         rows = self._database.read("SELECT body FROM healthcare_resources WHERE name = ?", (name,))
         if not rows:
-            raise not_found(_noun(name), name)
+            raise self._missing(name)
         return json.loads(rows[0]["body"])
+
+    def _missing(self, name: str) -> GoogleError:
+        noun = _noun(name)
+        if self._behaviour.current.forbid_missing == "nothing":
+            return not_found(noun, name)
+        return forbidden(f"healthcare.{_collection(name)}.get", name)
 
     def children(self, parent: str, collection: str) -> list[Json]:
         rows = self._database.read(
@@ -206,6 +216,11 @@ def _check_store(kind: StoreKind, body: Json) -> None:
         check_topic(legacy_topic)
     if kind is FHIR and body.get("version", "VERSION_UNSPECIFIED") == "VERSION_UNSPECIFIED":
         raise invalid("version is required: set it to R4, STU3, DSTU2 or R5")
+
+
+def _collection(name: str) -> str:
+    parts = name.split("/")
+    return parts[6] if len(parts) > 6 else "datasets"
 
 
 def _noun(name: str) -> str:

@@ -1,11 +1,12 @@
-"""The local cloud's own door on the storage port: health, faults, calls, what is served."""
+"""The local cloud's own door on the storage port: health, behaviour, faults, calls, methods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from localcloud.behaviour import as_json as behaviour_json
+from localcloud.conditions import Conditions
 from localcloud.errors import GoogleError
-from localcloud.faults import Faults
 from localcloud.http.call import Call, Reply
 from localcloud.http.index import ApiListing, as_html, as_json
 
@@ -15,12 +16,17 @@ ADMIN_PREFIX = "/_localcloud"
 class Admin:
     """Answers ``/_localcloud``; its paths belong to no Google service."""
 
-    def __init__(self, faults: Faults, listings: list[ApiListing]) -> None:
+    def __init__(self, conditions: Conditions, listings: list[ApiListing]) -> None:
+        faults, behaviour = conditions.faults, conditions.behaviour
         self._faults = faults
+        self._behaviour = behaviour
         self._listings = listings
         self._routes: Mapping[tuple[str, str], Callable[[Call], Reply]] = {
             ("GET", ""): self._index,
             ("GET", "/health"): lambda _: Reply.json({"status": "ok"}),
+            ("GET", "/behaviour"): lambda _: Reply.json(behaviour_json(behaviour.current)),
+            ("PATCH", "/behaviour"): self._change_behaviour,
+            ("DELETE", "/behaviour"): lambda _: Reply.json(behaviour_json(behaviour.reset())),
             ("GET", "/faults"): lambda _: self._rules(),
             ("POST", "/faults"): self._add_rule,
             ("DELETE", "/faults"): lambda _: self._clear_rules(),
@@ -42,6 +48,9 @@ class Admin:
         if "text/html" in call.headers.get("accept", ""):
             return Reply(body=as_html(self._listings).encode(), content_type="text/html")
         return Reply.json(as_json(self._listings))
+
+    def _change_behaviour(self, call: Call) -> Reply:
+        return Reply.json(behaviour_json(self._behaviour.change(call.json())))
 
     def _rules(self) -> Reply:
         return Reply.json(self._faults.rules())

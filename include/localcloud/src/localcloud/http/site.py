@@ -1,4 +1,4 @@
-"""The ASGI application of one port: faults, routing, worker threads, streaming."""
+"""The ASGI application of one port: routing, faults, quotas, worker threads, streaming."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from localcloud.conditions import Conditions
 from localcloud.contract.discovery import Route
 from localcloud.errors import GoogleError
-from localcloud.faults import Fault, Faults
+from localcloud.faults import Fault
 from localcloud.http import batch
 from localcloud.http.admin import ADMIN_PREFIX, Admin
 from localcloud.http.call import Call, Query, Reply
@@ -74,13 +75,13 @@ class Site:
     def __init__(
         self,
         services: Sequence[HttpService],
-        faults: Faults,
+        conditions: Conditions,
         executor: Executor,
         base_url: str,
         admin: Admin | None = None,
     ) -> None:
         self._services = services
-        self._faults = faults
+        self._conditions = conditions
         self._executor = executor
         self._base_url = base_url
         self._admin = admin
@@ -122,7 +123,11 @@ class Site:
         return self._services[0].error_reply(error)
 
     async def _serve(self, service: HttpService, route: Route, call: Call) -> Reply:
-        fault = self._faults.take(route.method_id)
+        fault = self._conditions.faults.take(route.method_id)
+        if refusal := self._conditions.quotas.exceeded(route.method_id):
+            return service.error_reply(refusal, call)
+        if latency_seconds := self._conditions.behaviour.current.latency_of(route.method_id):
+            await asyncio.sleep(latency_seconds)
         if fault is None:
             return await self._run(service, route, call)
         if fault.after:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localcloud.behaviour import BehaviourSwitch
 from localcloud.healthcare.dicom.admin import DicomAdminMethods
 from localcloud.healthcare.dicom.index import Index
 from localcloud.healthcare.dicom.ingest import Ingest
@@ -33,6 +34,7 @@ class Surroundings:
     objects: ObjectReader
     resources: Resources
     operations: Operations
+    behaviour: BehaviourSwitch
 
 
 def dicom_handlers(around: Surroundings) -> list[object]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from localcloud.behaviour import BehaviourSwitch
 from localcloud.errors import GoogleError
 from localcloud.healthcare.fhir.definitions import Definitions, load
 from localcloud.healthcare.fhir.notifications import Outbox, enqueue
@@ -30,11 +31,18 @@ class FhirStores:
         Where stores are administered; deleting a store deletes what is in it.
     """
 
-    def __init__(self, database: Database, publisher: Publisher, resources: Resources) -> None:
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publisher,
+        resources: Resources,
+        behaviour: BehaviourSwitch,
+    ) -> None:
         database.migrate("healthcare.fhir", MIGRATIONS)
         self.definitions: Definitions = load()
         self._database = database
         self._resources = resources
+        self.behaviour = behaviour
         self._outbox = Outbox(database, publisher)
         resources.on_delete("fhirStores", drop_store)
         threading.Thread(target=self._outbox.flush, name="fhir-outbox", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Faults and call counts for gRPC methods.
+"""Faults, quotas, latency and call counts for gRPC methods.
 
 A dropped connection reaches a gRPC client as UNAVAILABLE, so that is what a drop answers.
 """
@@ -11,8 +11,9 @@ from typing import Any
 
 import grpc
 
+from localcloud.conditions import Conditions
 from localcloud.contract.transports import method_id
-from localcloud.faults import Fault, Faults
+from localcloud.faults import Fault
 
 _CODE_BY_STATUS = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -32,18 +33,22 @@ _CODE_BY_STATUS = {
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler | None]]
 
 
-class FaultInterceptor(grpc.aio.ServerInterceptor):
-    """Applies fault rules to every call of a ``grpc.aio`` server."""
+class ConditionsInterceptor(grpc.aio.ServerInterceptor):
+    """Applies fault rules, quotas and latency to every call of a ``grpc.aio`` server."""
 
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
+    def __init__(self, conditions: Conditions) -> None:
+        self._conditions = conditions
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler | None:
         """Return the handler of a call, or one that fails as a rule says."""
         name = method_id(handler_call_details.method)
-        fault = self._faults.take(name)
+        fault = self._conditions.faults.take(name)
+        if refusal := self._conditions.quotas.exceeded(name):
+            return _refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, refusal.message)
+        if latency_seconds := self._conditions.behaviour.current.latency_of(name):
+            await asyncio.sleep(latency_seconds)
         handler = await continuation(handler_call_details)
         if fault is None or handler is None:
             return handler
@@ -55,11 +60,18 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
         return handler
 
 
+def _refuse(code: grpc.StatusCode, message: str) -> grpc.RpcMethodHandler:
+    async def refuse(_requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> None:
+        await context.abort(code, message)
+
+    # A stream handler answers before it reads, whatever the client's side of the method is.
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
 def _fail_at_once(fault: Fault, name: str) -> grpc.RpcMethodHandler:
     async def fail(_requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> None:
         await _abort(fault, name, context)
 
-    # A stream handler answers before it reads, whatever the client's side of the method is.
     return grpc.stream_stream_rpc_method_handler(fail)
 
 
