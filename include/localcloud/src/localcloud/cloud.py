@@ -118,7 +118,14 @@ class Cloud:
             admin = None
             if name == "storage":
                 admin = Admin(self._conditions, listings)
-            site = Site(services, self._conditions, executor, urls[name], admin)
+            site = Site(
+                services,
+                self._conditions,
+                executor,
+                urls[name],
+                admin,
+                spool_folder=self._settings.data,
+            )
             listeners.append(HttpListener(site, sockets[name]))
             await listeners[-1].start()
         self._endpoints = {

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from localcloud.errors import invalid_argument
+from localcloud.http.body import Body
 
 
 class Query:
@@ -71,17 +72,23 @@ class Call:
 
     ``method`` is the HTTP verb; ``params`` are decoded path parameters; ``headers`` have
     lower-case names; ``base_url`` comes from configuration, never from the Host header.
+    ``payload`` gives access to a large body without a copy in memory.
     """
 
     method: str
     params: dict[str, str]
     query: Query
     headers: Mapping[str, str]
-    body: bytes
+    payload: Body
     base_url: str
     method_id: str = ""
     path: str = ""
     media: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """The whole body in memory."""
+        return self.payload.read()
 
     def json(self) -> Any:
         """Decode the body; an empty body is an empty object.

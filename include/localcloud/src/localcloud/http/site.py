@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from localcloud.conditions import Conditions
@@ -17,20 +26,20 @@ from localcloud.errors import GoogleError
 from localcloud.faults import Fault
 from localcloud.http import batch
 from localcloud.http.admin import ADMIN_PREFIX, Admin
+from localcloud.http.body import Body, Disconnected, Receive, receive_body
 from localcloud.http.call import Call, Query, Reply
 from localcloud.http.protocol import DROP
 from localcloud.http.service import HttpService
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
-_DONE = object()
+_SEND_BYTES = 512 << 10
 
 
 class ConnectionDropped(Exception):
-    """A fault closed the connection, or the client left."""
+    """A fault closed the connection."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,10 @@ class _Request:
     path: str
     query: str
     headers: Mapping[str, str]
-    body: bytes
+    payload: Body
 
     @classmethod
-    def of(cls, scope: Scope, body: bytes) -> _Request:
+    def of(cls, scope: Scope, payload: Body) -> _Request:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         return cls(
             # Google's clients send a long GET as POST with the real verb in a header.
@@ -52,7 +61,7 @@ class _Request:
             scope["raw_path"].decode("latin-1"),
             scope["query_string"].decode("latin-1"),
             headers,
-            body,
+            payload,
         )
 
     def call(self, route: Route, base_url: str) -> Call:
@@ -61,7 +70,7 @@ class _Request:
             params=route.params,
             query=Query.parse(self.query),
             headers=self.headers,
-            body=self.body,
+            payload=self.payload,
             base_url=base_url,
             method_id=route.method_id,
             path=self.path,
@@ -79,25 +88,28 @@ class Site:
         executor: Executor,
         base_url: str,
         admin: Admin | None = None,
+        *,
+        spool_folder: Path | None = None,
     ) -> None:
         self._services = services
         self._conditions = conditions
         self._executor = executor
         self._base_url = base_url
         self._admin = admin
+        self._spool_folder = spool_folder
         self._batch_paths = {service.contract.batch_path for service in services}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI 3)."""
         try:
-            body = await _read(receive)
-            reply = await self._answer(scope, body)
+            payload = await receive_body(receive, self._executor, self._spool_folder)
+            reply = await self._answer(scope, payload)
             await self._send(reply, scope["method"], send)
-        except ConnectionDropped:
+        except (ConnectionDropped, Disconnected):
             scope["extensions"][DROP]()
 
-    async def _answer(self, scope: Scope, body: bytes) -> Reply:
-        request = _Request.of(scope, body)
+    async def _answer(self, scope: Scope, payload: Body) -> Reply:
+        request = _Request.of(scope, payload)
         try:
             if self._admin is not None and request.path.startswith(ADMIN_PREFIX):
                 return self._admin.handle(request.call(Route("", {}), self._base_url))
@@ -109,9 +121,10 @@ class Site:
 
     async def _batch(self, request: _Request) -> Reply:
         answers = []
-        for part in batch.parse(request.headers.get("content-type", ""), request.body):
+        content_type = request.headers.get("content-type", "")
+        for part in batch.parse(content_type, request.payload.read()):
             headers = {**request.headers, **part.headers}
-            single = _Request(part.verb, part.path, part.query, headers, part.body)
+            single = _Request(part.verb, part.path, part.query, headers, Body(part.body))
             answers.append((part.content_id, await self._dispatch(single)))
         return batch.render(answers)
 
@@ -164,9 +177,21 @@ class Site:
     async def _stream(self, chunks: Iterable[bytes], send: Send) -> None:
         loop = asyncio.get_running_loop()
         iterator = iter(chunks)
-        while (chunk := await loop.run_in_executor(self._executor, next, iterator, _DONE)) != _DONE:
+        while chunk := await loop.run_in_executor(self._executor, _gathered, iterator):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
+
+
+def _gathered(chunks: Iterator[bytes]) -> bytes:
+    """Return the next chunks as one, since each costs a change of thread; empty at the end."""
+    gathered: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= _SEND_BYTES:
+            break
+    return gathered[0] if len(gathered) == 1 else b"".join(gathered)
 
 
 async def _suffer(fault: Fault, service: HttpService, call: Call) -> Reply | None:
@@ -177,14 +202,3 @@ async def _suffer(fault: Fault, service: HttpService, call: Call) -> Reply | Non
         return service.error_reply(GoogleError.of(fault.status, message), call)
     await asyncio.sleep(fault.delay_seconds)
     return None
-
-
-async def _read(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionDropped
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)
