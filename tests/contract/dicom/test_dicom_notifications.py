@@ -15,7 +15,11 @@ from tests.contract.dicom.stores import DicomStore, path_of, unique
 from tests.contract.pubsub.clients import Clients
 
 NOTIFICATIONS = "https://cloud.google.com/healthcare-api/docs/how-tos/dicom-pubsub"
+REST = "https://cloud.google.com/healthcare-api/docs/reference/rest/v1"
+CONFIG = f"{REST}/projects.locations.datasets.dicomStores#DicomNotificationConfig"
 LEGACY = "https://cloud.google.com/healthcare-api/docs/reference/rest/v1/NotificationConfig"
+
+PERMISSION_DENIED = 7
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +125,20 @@ def test_imported_instances_are_told_as_imports(
     assert received.message.attributes["action"] == "ImportDicomData"
 
 
-@pytest.mark.rule("dicom.notifications.missing_topic", NOTIFICATIONS)
-def test_a_missing_topic_does_not_stop_the_store(cloud: Any) -> None:
+@pytest.mark.rule("dicom.notifications.missing_topic", CONFIG)
+def test_a_call_fails_whose_notifications_could_not_be_sent(
+    cloud: Any, bucket: storage.Bucket
+) -> None:
     gone = f"projects/contract/topics/{unique('gone')}"
     store = DicomStore.create(cloud.healthcare, notificationConfigs=[{"pubsubTopic": gone}])
     dataset = ct_series(1)[0]
+    refused = store.stow([encoded(dataset)])
+    assert refused.status_code == 403
+    assert "pubsub.topics.publish" in refused.json()["error"]["message"]
+    bucket.blob("one.dcm").upload_from_string(encoded(dataset))
+    operation = store.wait(store.start_import(f"gs://{bucket.name}/one.dcm"))
+    assert operation["error"]["code"] == PERMISSION_DENIED
+    assert store.get("/instances").json() == [], "what fails leaves nothing behind"
+    body: dict[str, Any] = {"notificationConfigs": []}
+    store.stores.patch(name=store.name, updateMask="notificationConfigs", body=body).execute()
     store.put(dataset)
-    assert len(store.get("/instances").json()) == 1

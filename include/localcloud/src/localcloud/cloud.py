@@ -174,6 +174,7 @@ class Cloud:
             pubsub,
             storage.objects,
             self._behaviour,
+            topic_exists=topic_exists,
         )
         return {
             "storage": [storage, healthcare],

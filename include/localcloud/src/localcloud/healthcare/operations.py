@@ -1,4 +1,4 @@
-"""Long-running operations: stored, run on a thread, cancelled between batches.
+"""Long-running operations: recorded, run in the background, cancelled between batches.
 
 Source: https://cloud.google.com/healthcare-api/docs/how-tos/long-running-operations
 """
@@ -9,24 +9,20 @@ import contextlib
 import json
 import secrets
 import sqlite3
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.errors import GoogleError
+from localcloud.healthcare.operation_queue import MAX_WAITING, Job, OperationQueue
 from localcloud.healthcare.resources import (
     Json,
     dataset_of,
     not_found,
-    page,
     present,
     rfc3339,
     utc_now,
 )
-from localcloud.http.call import Call, Reply
-from localcloud.http.service import serves
 from localcloud.state.database import Database
 
 EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
@@ -40,15 +36,26 @@ _TABLES = (
     """,
 )
 
-_WAIT_STEP_SECONDS = 0.1
-
 # google.rpc.Code
 CANCELLED = 1
 UNKNOWN = 2
 INVALID_ARGUMENT = 3
 NOT_FOUND = 5
+ALREADY_EXISTS = 6
+PERMISSION_DENIED = 7
 ABORTED = 10
+UNIMPLEMENTED = 12
 INTERNAL = 13
+_CODE_OF_HTTP = {
+    400: INVALID_ARGUMENT,
+    403: PERMISSION_DENIED,
+    404: NOT_FOUND,
+    409: ALREADY_EXISTS,
+    501: UNIMPLEMENTED,
+}
+
+
+_CANCELLED_MESSAGE = "the operation was cancelled; what it did until then remains"
 
 
 class OperationFailed(Exception):
@@ -81,6 +88,18 @@ class Progress:
         body = self.operations.update(self.name, counter=self.counter())
         self.cancelled = bool(body["metadata"].get("cancelRequested"))
 
+    def checkpoint(self) -> None:
+        """Publish the counts, and stop here when somebody asked to cancel.
+
+        Raises
+        ------
+        OperationFailed
+            With CANCELLED.
+        """
+        self.save()
+        if self.cancelled:
+            raise OperationFailed(CANCELLED, _CANCELLED_MESSAGE)
+
 
 Work = Callable[[Progress], Json]
 
@@ -90,7 +109,7 @@ class Operations:
 
     def __init__(self, database: Database, behaviour: BehaviourSwitch) -> None:
         self._database = database
-        self._behaviour = behaviour
+        self._queue = OperationQueue(lambda: behaviour.current.operation_seconds)
         database.migrate("healthcare.operations", _TABLES)
         self._abort_unfinished()
 
@@ -105,11 +124,27 @@ class Operations:
         return self._finish(self._create(parent, api_method), {"response": response})
 
     def start(self, parent: str, api_method: str, work: Work) -> Json:
-        """Run `work` on a thread and return the operation, of which only the name is told yet."""
+        """Queue `work` and return the operation, of which only the name is told yet.
+
+        Raises
+        ------
+        GoogleError
+            429 when too many operations wait already.
+        """
+        if self._queue.is_full:
+            message = f"{MAX_WAITING} operations wait to run; start this one when some have ended"
+            raise GoogleError.of(429, message)
         name = self._create(parent, api_method)
-        # A daemon, because the server may stop meanwhile: its next start aborts the operation.
-        threading.Thread(target=self._run, args=(name, work), daemon=True).start()
+        self._queue.put(Job(name, dataset_of(parent), lambda: self._run(name, work)))
         return {"name": name}
+
+    def cancel(self, name: str) -> None:
+        """Ask an operation to stop; one that has not begun is over at once."""
+        if self.get(name).get("done"):
+            return
+        self.update(name, cancelRequested=True)
+        if self._queue.withdraw(name):
+            self._finish(name, {"error": {"code": CANCELLED, "message": _CANCELLED_MESSAGE}})
 
     def get(self, name: str) -> Json:
         rows = self._database.read("SELECT body FROM healthcare_operations WHERE name = ?", (name,))
@@ -117,11 +152,22 @@ class Operations:
             raise not_found("operation", name)
         return json.loads(rows[0][0])
 
-    def names(self, dataset: str) -> list[str]:
+    def find(
+        self, dataset: str, where: str, arguments: Sequence[object], after: str, limit: int
+    ) -> list[Json]:
+        """Return at most `limit` operations of a dataset, by name, from the one after `after`.
+
+        Parameters
+        ----------
+        where
+            An SQL condition over ``name``, ``done`` and ``body``.
+        """
         rows = self._database.read(
-            "SELECT name FROM healthcare_operations WHERE dataset = ? ORDER BY name", (dataset,)
+            "SELECT body FROM healthcare_operations WHERE dataset = ? AND name > ?"  # noqa: S608
+            f" AND ({where}) ORDER BY name LIMIT ?",
+            (dataset, after, *arguments, limit),
         )
-        return [row[0] for row in rows]
+        return [json.loads(row[0]) for row in rows]
 
     def update(self, name: str, **metadata: object) -> Json:
         """Set metadata fields; a value that is empty removes its field."""
@@ -140,6 +186,10 @@ class Operations:
                 "UPDATE healthcare_operations SET body = ? WHERE name = ?", (json.dumps(body), name)
             )
         return body
+
+    def forget_dataset(self, tx: sqlite3.Connection, dataset: str) -> None:
+        """Forget the operations of a dataset that is deleted; one that runs fails unseen."""
+        tx.execute("DELETE FROM healthcare_operations WHERE dataset = ?", (dataset,))
 
     def _create(self, parent: str, api_method: str) -> str:
         dataset = dataset_of(parent)
@@ -161,28 +211,20 @@ class Operations:
     def _run(self, name: str, work: Work) -> None:
         progress = Progress(self, name)
         try:
-            self._wait(progress)
             outcome: Json = {"response": work(progress)}
         except OperationFailed as failure:
             outcome = {"error": {"code": failure.code, "message": failure.message}}
         except GoogleError as error:
-            outcome = {"error": {"code": _rpc_code(error), "message": error.message}}
+            code = _CODE_OF_HTTP.get(error.code, UNKNOWN)
+            outcome = {"error": {"code": code, "message": error.message}}
         except Exception as error:
             # An operation must end, whatever broke in it; the message may not quote its data.
             message = f"internal error ({type(error).__name__})"
             outcome = {"error": {"code": INTERNAL, "message": message}}
-        # A server that stops closes its database first; the next start ends what is left here.
-        with contextlib.suppress(sqlite3.ProgrammingError):
+        # A server that stops closes its database first, and a dataset may be deleted meanwhile:
+        # then there is nobody left to tell.
+        with contextlib.suppress(sqlite3.ProgrammingError, GoogleError):
             self._finish(name, outcome, counter=progress.counter())
-
-    def _wait(self, progress: Progress) -> None:
-        """Be as slow to start as the behaviour in force says, or until somebody cancels."""
-        started = time.monotonic()
-        while time.monotonic() - started < self._behaviour.current.operation_seconds:
-            progress.save()
-            if progress.cancelled:
-                raise OperationFailed(CANCELLED, "the operation was cancelled before it began")
-            time.sleep(_WAIT_STEP_SECONDS)
 
     def _finish(self, name: str, outcome: Json, **metadata: object) -> Json:
         with self._database.write() as tx:
@@ -193,34 +235,3 @@ class Operations:
                 (json.dumps(body), name),
             )
         return body
-
-
-def _rpc_code(error: GoogleError) -> int:
-    return {404: NOT_FOUND, 400: INVALID_ARGUMENT, 403: 7, 409: 6}.get(error.code, UNKNOWN)
-
-
-class OperationMethods:
-    """operations.get, list and cancel, at the names that start calls return."""
-
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-
-    @serves("healthcare.projects.locations.datasets.operations.get")
-    def get(self, call: Call) -> Reply:
-        return Reply.json(self._operations.get(call.params["name"]))
-
-    @serves("healthcare.projects.locations.datasets.operations.list")
-    def list(self, call: Call) -> Reply:
-        names, token = page(call, self._operations.names(call.params["name"]))
-        body = {
-            "operations": [self._operations.get(name) for name in names],
-            "nextPageToken": token,
-        }
-        return Reply.json(present(body))
-
-    @serves("healthcare.projects.locations.datasets.operations.cancel")
-    def cancel(self, call: Call) -> Reply:
-        """Ask the operation to stop; best effort, and without effect on one that is done."""
-        if not self._operations.get(call.params["name"]).get("done"):
-            self._operations.update(call.params["name"], cancelRequested=True)
-        return Reply.json({})

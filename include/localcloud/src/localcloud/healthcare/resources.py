@@ -125,12 +125,19 @@ def present(body: Json) -> Json:
 
 def page(call: Call, names: Sequence[str]) -> tuple[list[str], str]:
     """Cut one page out of sorted `names`; the token is the last name already given."""
-    size = _page_size(call)
-    after = _decode_token(call.query.get("pageToken") or "")
+    size, after = page_start(call)
     rest = [name for name in names if name > after]
-    chosen = rest[:size]
-    token = base64.urlsafe_b64encode(chosen[-1].encode()).decode() if len(rest) > size else ""
-    return chosen, token
+    return rest[:size], page_token(rest[size - 1]) if len(rest) > size else ""
+
+
+def page_start(call: Call) -> tuple[int, str]:
+    """Return how many names a page has and the name it begins after, empty for the first."""
+    return _page_size(call), _decode_token(call.query.get("pageToken") or "")
+
+
+def page_token(last: str) -> str:
+    """Return the token of the page after the one that ends with a name."""
+    return base64.urlsafe_b64encode(last.encode()).decode()
 
 
 def _page_size(call: Call) -> int:

@@ -14,17 +14,18 @@ from localcloud.behaviour import BehaviourSwitch
 from localcloud.contract.discovery import Contract, Route
 from localcloud.errors import GoogleError
 from localcloud.healthcare.datasets import DatasetMethods, LocationMethods
-from localcloud.healthcare.dicom.objects import ObjectReader
+from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.store import Surroundings, dicom_handlers
 from localcloud.healthcare.fhir.bundle_methods import fhir_handlers
 from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.iam import IamMethods
-from localcloud.healthcare.operations import OperationMethods, Operations
+from localcloud.healthcare.operation_methods import OperationMethods
+from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.resources import forbidden
 from localcloud.healthcare.stores import Resources, StoreMethods
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import HttpService
-from localcloud.notify import Publisher
+from localcloud.notify import Publisher, TopicLookup
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 
@@ -45,7 +46,9 @@ class HealthcareService(HttpService):
     blobs
         A folder for DICOM files alone: at start, files that no instance names are removed.
     objects
-        Reads Cloud Storage objects for imports.
+        Reads and writes Cloud Storage objects for imports and exports.
+    topic_exists
+        Lets a call fail whose notifications could not be sent.
     """
 
     name: ClassVar[str] = "healthcare"
@@ -55,14 +58,17 @@ class HealthcareService(HttpService):
         database: Database,
         blobs: Blobs,
         publisher: Publisher,
-        objects: ObjectReader,
+        objects: CloudObjects,
         behaviour: BehaviourSwitch,
+        *,
+        topic_exists: TopicLookup,
     ) -> None:
         self._extra_routes: list[ExtraRoutes] = []
         self._behaviour = behaviour
         super().__init__(Contract("healthcare", "v1"))
         self.operations = Operations(database, behaviour)
         self.resources = Resources(database, behaviour)
+        self.resources.on_delete("datasets", self.operations.forget_dataset)
         dicom = dicom_handlers(
             Surroundings(
                 database,
@@ -72,6 +78,7 @@ class HealthcareService(HttpService):
                 self.resources,
                 self.operations,
                 behaviour,
+                topic_exists,
             )
         )
         self.register(
@@ -79,7 +86,7 @@ class HealthcareService(HttpService):
             DatasetMethods(self.resources, self.operations),
             StoreMethods(self.resources),
             IamMethods(database, self.resources),
-            OperationMethods(self.operations),
+            OperationMethods(self.operations, self.resources),
             *dicom,
             *fhir_handlers(FhirStores(database, publisher, self.resources, behaviour)),
         )

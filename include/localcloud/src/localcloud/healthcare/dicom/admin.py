@@ -5,7 +5,7 @@ from __future__ import annotations
 from localcloud.healthcare.dicom.importer import Import, ObjectPattern
 from localcloud.healthcare.dicom.index import Index, Scope
 from localcloud.healthcare.dicom.ingest import Ingest
-from localcloud.healthcare.dicom.objects import ObjectReader
+from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.resources import Json, invalid, not_found, present
 from localcloud.healthcare.stores import Resources
@@ -23,7 +23,7 @@ class DicomAdminMethods:
         self,
         index: Index,
         ingest: Ingest,
-        objects: ObjectReader,
+        objects: CloudObjects,
         resources: Resources,
         operations: Operations,
     ) -> None:

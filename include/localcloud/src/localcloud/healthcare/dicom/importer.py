@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom.ingest import Ingest, Stored
 from localcloud.healthcare.dicom.notifications import Action
-from localcloud.healthcare.dicom.objects import ObjectReader
+from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.operations import (
     CANCELLED,
     NOT_FOUND,
@@ -82,7 +82,7 @@ class Import:
 
     store: str
     source: ObjectPattern
-    objects: ObjectReader
+    objects: CloudObjects
     ingest: Ingest
 
     def run(self, progress: Progress) -> Json:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localcloud.healthcare.dicom.index import Index, Instance
-from localcloud.healthcare.dicom.notifications import Action, Notifications
+from localcloud.healthcare.dicom.notifications import Action, Recorder
 from localcloud.healthcare.dicom.part10 import InvalidDicom, ParsedFile, parse_file
+from localcloud.healthcare.dicom.storage_classes import STANDARD
 from localcloud.healthcare.resources import rfc3339, utc_now
 from localcloud.state.blobs import Blob, Blobs
 
@@ -43,13 +44,18 @@ Outcome = Stored | Refused
 class Ingest:
     """Puts batches of files into a store."""
 
-    def __init__(self, index: Index, blobs: Blobs, notifications: Notifications) -> None:
+    def __init__(self, index: Index, blobs: Blobs, notifications: Recorder) -> None:
         self._index = index
         self._blobs = blobs
         self._notifications = notifications
 
     def store(
-        self, store: str, files: Sequence[bytes], action: Action, study: str = ""
+        self,
+        store: str,
+        files: Sequence[bytes],
+        action: Action,
+        study: str = "",
+        storage_class: str = STANDARD,
     ) -> list[Outcome]:
         """Store a batch and notify; outcomes are in the order of `files`.
 
@@ -57,6 +63,8 @@ class Ingest:
         ----------
         study
             The only StudyInstanceUID to accept; any when empty.
+        storage_class
+            What new instances get; those that are known keep theirs.
         """
         prepared = [self._prepare(data, study) for data in files]
         updated = rfc3339(utc_now())
@@ -76,7 +84,7 @@ class Ingest:
                 else:
                     outcomes.append(Refused(file.sop_class, file.instance, _CONFLICT))
             new = [o.instance for o in outcomes if isinstance(o, Stored) and o.is_new]
-            self._notifications.record(tx, store, action, new)
+            self._notifications.record(tx, store, action, new, storage_class)
         self._notifications.flush()
         return outcomes
 

@@ -9,8 +9,9 @@ from localcloud.healthcare.dicom.admin import DicomAdminMethods
 from localcloud.healthcare.dicom.index import Index
 from localcloud.healthcare.dicom.ingest import Ingest
 from localcloud.healthcare.dicom.notifications import Notifications
-from localcloud.healthcare.dicom.objects import ObjectReader
+from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.retrieve import Retriever
+from localcloud.healthcare.dicom.storage_classes import StorageClasses
 from localcloud.healthcare.dicom.web import (
     DicomDeleteMethods,
     DicomRetrieveMethods,
@@ -18,7 +19,7 @@ from localcloud.healthcare.dicom.web import (
 )
 from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.stores import DICOM, Resources
-from localcloud.notify import Publisher
+from localcloud.notify import Publisher, TopicLookup
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.state.outbox import Outbox
@@ -31,18 +32,23 @@ class Surroundings:
     database: Database
     blobs: Blobs
     publisher: Publisher
-    objects: ObjectReader
+    objects: CloudObjects
     resources: Resources
     operations: Operations
     behaviour: BehaviourSwitch
+    topic_exists: TopicLookup
 
 
 def dicom_handlers(around: Surroundings) -> list[object]:
     """Build what serves DICOMweb, import and metrics, and remove files nothing refers to."""
     index = Index(around.database)
+    classes = StorageClasses(around.database)
+    # In this order: classes are found by the instances of the store.
+    around.resources.on_delete(DICOM.collection, classes.forget_store)
     around.resources.on_delete(DICOM.collection, index.forget_store)
     around.blobs.sweep(index.digests())
-    notifications = Notifications(Outbox(around.database, around.publisher), around.resources)
+    outbox = Outbox(around.database, around.publisher)
+    notifications = Notifications(outbox, around.resources, classes, around.topic_exists)
     notifications.flush()
     ingest = Ingest(index, around.blobs, notifications)
     return [
