@@ -175,8 +175,6 @@ def test_any_selection_lists_what_a_plain_filter_finds(
 
 @pytest.mark.rule("storage.list.refused", LIST)
 def test_what_cannot_be_honoured_is_refused(library: storage.Bucket) -> None:
-    with pytest.raises(exceptions.MethodNotImplemented):
-        list(library.list_blobs(soft_deleted=True, retry=None))
     with pytest.raises(exceptions.BadRequest, match="page token"):
         list(library.list_blobs(page_token="nonsense"))
     with pytest.raises(exceptions.BadRequest, match="braces"):

@@ -68,7 +68,10 @@ def test_a_restart_frees_what_no_object_holds(start_cloud: StartCloud, tmp_path:
         return sum(file.stat().st_size for file in (tmp_path / "blobs/storage").rglob("*"))
 
     with start_cloud(tmp_path) as cloud:
-        bucket = _client(cloud).create_bucket("frees-space")
+        client = _client(cloud)
+        wanted = client.bucket("frees-space")
+        wanted.soft_delete_policy.retention_duration_seconds = 0
+        bucket = client.create_bucket(wanted)
         bucket.blob("kept").upload_from_file(io.BytesIO(b"k" * 1000))
         bucket.blob("gone").upload_from_file(io.BytesIO(b"g" * 3_000_000))
         bucket.blob("gone").delete()

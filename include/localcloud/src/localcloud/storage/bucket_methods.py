@@ -7,7 +7,8 @@ from typing import Any
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
-from localcloud.storage.buckets import BucketStore, project_number
+from localcloud.storage.bucket_rules import project_number
+from localcloud.storage.buckets import BucketStore
 from localcloud.storage.notifications import Notifications
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import entity_tag
@@ -23,7 +24,11 @@ class BucketMethods:
 
     @serves("storage.buckets.insert")
     def insert(self, call: Call) -> Reply:
-        bucket = self._buckets.insert(_project(call), call.json())
+        bucket = self._buckets.insert(
+            _project(call),
+            call.json(),
+            object_retention=call.query.flag("enableObjectRetention"),
+        )
         return Reply.json(bucket.resource(call.base_url))
 
     @serves("storage.buckets.get")
@@ -62,6 +67,21 @@ class BucketMethods:
     def delete(self, call: Call) -> Reply:
         self._buckets.delete(call.params["bucket"], Conditions.of_query(call.query))
         return Reply(204)
+
+    @serves("storage.buckets.lockRetentionPolicy")
+    def lock_retention_policy(self, call: Call) -> Reply:
+        conditions = Conditions.of_query(call.query)
+        if conditions.metageneration_match is None:
+            raise GoogleError.of(400, "Required parameter: ifMetagenerationMatch.", "required")
+        bucket = self._buckets.lock_retention(call.params["bucket"], conditions)
+        return Reply.json(bucket.resource(call.base_url))
+
+    @serves("storage.buckets.getStorageLayout")
+    def storage_layout(self, call: Call) -> Reply:
+        bucket = self._buckets.get(call.params["bucket"])
+        layout = {name: bucket.fields[name] for name in ("location", "locationType")}
+        answer = {"kind": "storage#storageLayout", "bucket": bucket.name, **layout}
+        return Reply.json({**answer, "hierarchicalNamespace": {"enabled": False}})
 
     @serves("storage.projects.serviceAccount.get")
     def service_account(self, call: Call) -> Reply:

@@ -6,40 +6,16 @@ Source: https://cloud.google.com/storage/docs/json_api/v1/buckets
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localcloud.errors import GoogleError, already_exists, invalid_argument, not_found
+from localcloud.errors import GoogleError, already_exists, not_found
 from localcloud.state.database import Database
+from localcloud.storage import bucket_rules
 from localcloud.storage.preconditions import Conditions
-from localcloud.storage.records import entity_tag, merge, timestamp
-
-_NAME = re.compile(r"(?!goog)[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){1,220}[a-z0-9]")
-_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
-_MAX_LABEL = 63
-_FIXED_AT_CREATION = frozenset({"location", "customPlacementConfig", "hierarchicalNamespace"})
-_WRITABLE = _FIXED_AT_CREATION | {
-    "autoclass",
-    "billing",
-    "cors",
-    "defaultEventBasedHold",
-    "encryption",
-    "iamConfiguration",
-    "labels",
-    "lifecycle",
-    "logging",
-    "retentionPolicy",
-    "rpo",
-    "softDeletePolicy",
-    "storageClass",
-    "versioning",
-    "website",
-}
-_MULTI_REGIONS = frozenset({"US", "EU", "ASIA"})
+from localcloud.storage.records import entity_tag
 
 
 @dataclass(frozen=True)
@@ -59,6 +35,16 @@ class Bucket:
     def retention_seconds(self) -> int:
         """How long after its creation an object may be neither replaced nor deleted."""
         return int(self.fields.get("retentionPolicy", {}).get("retentionPeriod", 0))
+
+    @property
+    def soft_delete_seconds(self) -> int:
+        """How long what is deleted can be restored; 0 when it is gone at once."""
+        return int(self.fields.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
+
+    @property
+    def object_retention(self) -> bool:
+        """Whether an object may have a retention of its own."""
+        return "objectRetention" in self.fields
 
     def resource(self, base_url: str) -> dict[str, Any]:
         """Return the bucket as the JSON API shows it."""
@@ -99,16 +85,22 @@ class BucketStore:
         )
         return [_of_row(row) for row in rows]
 
-    def insert(self, project: str, request: Mapping[str, Any]) -> Bucket:
-        """Create a bucket.
+    def all(self) -> list[Bucket]:
+        """Return the buckets of all projects."""
+        return [_of_row(row) for row in self._database.read("SELECT * FROM buckets ORDER BY name")]
+
+    def insert(
+        self, project: str, request: Mapping[str, Any], *, object_retention: bool = False
+    ) -> Bucket:
+        """Create a bucket, for objects with a retention of their own if so asked.
 
         Raises
         ------
         GoogleError
             400 for a name that is not allowed, 409 when it is taken.
         """
-        name = _checked_name(request.get("name"))
-        fields = _created_fields(project, request)
+        name = bucket_rules.checked_name(request.get("name"))
+        fields = bucket_rules.created_fields(project, request, object_retention=object_retention)
         with self._database.write() as tx:
             try:
                 tx.execute(
@@ -125,17 +117,20 @@ class BucketStore:
 
     def patch(self, name: str, request: Mapping[str, Any], conditions: Conditions) -> Bucket:
         """Merge the fields given into a bucket; null removes one."""
-        return self._change(name, conditions, lambda old: merge(old, _changeable(request)))
+        return self._change(name, conditions, lambda old: bucket_rules.patched_fields(old, request))
 
     def update(self, name: str, request: Mapping[str, Any], conditions: Conditions) -> Bucket:
         """Replace all fields that can be changed."""
+        return self._change(
+            name, conditions, lambda old: bucket_rules.replaced_fields(old, request)
+        )
 
-        def replaced(old: Mapping[str, Any]) -> dict[str, Any]:
-            kept = {k: v for k, v in old.items() if k not in _WRITABLE - _FIXED_AT_CREATION}
-            settings = {"storageClass": "STANDARD", "iamConfiguration": old["iamConfiguration"]}
-            return merge({**kept, **settings}, _changeable(request))
+    def lock_retention(self, name: str, conditions: Conditions) -> Bucket:
+        """Lock a bucket's retention policy.
 
-        return self._change(name, conditions, replaced)
+        Source: https://cloud.google.com/storage/docs/json_api/v1/buckets/lockRetentionPolicy
+        """
+        return self._change(name, conditions, bucket_rules.locked_fields)
 
     def delete(self, name: str, conditions: Conditions) -> None:
         """Remove an empty bucket.
@@ -168,22 +163,21 @@ class BucketStore:
         with self._database.write() as tx:
             tx.execute("UPDATE buckets SET policy = ? WHERE name = ?", (json.dumps(policy), name))
 
-    def _change(self, name: str, conditions: Conditions, change: Any) -> Bucket:
+    def _change(
+        self,
+        name: str,
+        conditions: Conditions,
+        change: Callable[[Mapping[str, Any]], dict[str, Any]],
+    ) -> Bucket:
         with self._database.write() as tx:
             old = read_bucket(tx, name)
             conditions.check(None, old.metageneration)
-            fields = {**change(old.fields), "updated": timestamp()}
-            _set_effective_time(fields)
+            fields = change(old.fields)
             tx.execute(
                 "UPDATE buckets SET resource = ?, metageneration = ? WHERE name = ?",
                 (json.dumps(fields), old.metageneration + 1, name),
             )
         return Bucket(name, old.metageneration + 1, fields)
-
-
-def project_number(project: str) -> str:
-    """Return a project's number: made from its id, so the same on every machine."""
-    return str(zlib.crc32(project.encode()))
 
 
 def read_bucket(tx: sqlite3.Connection, name: str) -> Bucket:
@@ -199,51 +193,3 @@ def _required(rows: list[sqlite3.Row], name: str) -> Bucket:
 
 def _of_row(row: sqlite3.Row) -> Bucket:
     return Bucket(row["name"], row["metageneration"], json.loads(row["resource"]))
-
-
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not name:
-        raise GoogleError.of(400, "Required bucket name is missing.", "required")
-    parts_fit = all(len(part) <= _MAX_LABEL for part in name.split("."))
-    dotted = "." in name
-    if (
-        not _NAME.fullmatch(name)
-        or not parts_fit
-        or (not dotted and len(name) > _MAX_LABEL)
-        or _ADDRESS.fullmatch(name)
-    ):
-        raise invalid_argument(
-            f"Invalid bucket name: {name!r}. Use 3 to 63 lower-case letters, digits, '-', '_'."
-        )
-    return name
-
-
-def _created_fields(project: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    now = timestamp()
-    given = {k: v for k, v in request.items() if k in _WRITABLE and v is not None}
-    location = str(given.get("location", "US")).upper()
-    fields = {
-        "projectNumber": project_number(project),
-        "storageClass": "STANDARD",
-        "iamConfiguration": {
-            "uniformBucketLevelAccess": {"enabled": False},
-            "publicAccessPrevention": "inherited",
-        },
-        **given,
-        "location": location,
-        "locationType": "multi-region" if location in _MULTI_REGIONS else "region",
-        "timeCreated": now,
-        "updated": now,
-    }
-    _set_effective_time(fields)
-    return fields
-
-
-def _changeable(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in request.items() if k in _WRITABLE - _FIXED_AT_CREATION}
-
-
-def _set_effective_time(fields: dict[str, Any]) -> None:
-    retention = fields.get("retentionPolicy")
-    if retention and "effectiveTime" not in retention:
-        fields["retentionPolicy"] = {**retention, "effectiveTime": timestamp()}

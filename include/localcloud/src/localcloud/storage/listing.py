@@ -35,6 +35,7 @@ class Selection:
     end: str | None = None
     glob: re.Pattern[str] | None = None
     versions: bool = False
+    soft_deleted: bool = False
     trailing_delimiter: bool = False
     page_size: int = _MAX_PAGE
 
@@ -45,11 +46,12 @@ class Selection:
         Raises
         ------
         GoogleError
-            400 for an invalid value, 501 for soft-deleted objects and context filters.
+            400 for an invalid value, 501 for context filters.
         """
-        for name in ("softDeleted", "filter"):
-            if query.get(name) and (query.get(name) or "").lower() != "false":
-                raise GoogleError.of(501, f"Listing by {name} is not served by the local cloud.")
+        if query.get("filter"):
+            raise GoogleError.of(501, "Listing by filter is not served by the local cloud.")
+        if query.flag("softDeleted") and query.flag("versions"):
+            raise invalid_argument("softDeleted and versions cannot both be true.")
         page_size = query.integer("maxResults", _MAX_PAGE) or _MAX_PAGE
         if page_size < 0:
             raise invalid_argument("maxResults must not be negative.")
@@ -61,6 +63,7 @@ class Selection:
             end=query.get("endOffset") or None,
             glob=compile_glob(glob) if glob else None,
             versions=query.flag("versions"),
+            soft_deleted=query.flag("softDeleted"),
             trailing_delimiter=query.flag("includeTrailingDelimiter"),
             page_size=min(page_size, _MAX_PAGE),
         )
@@ -140,7 +143,7 @@ def _walk(
         position = (cursor.name + _HIGHEST, 0)
     elif cursor.name:
         position = (cursor.name, cursor.generation)
-    while rows := _rows(database, bucket, selection.versions, position):
+    while rows := _rows(database, bucket, selection, position):
         for row in rows:
             name, position = row["name"], (row["name"], row["generation"])
             if not name.startswith(selection.prefix) or _beyond(selection, name):
@@ -163,11 +166,12 @@ def _beyond(selection: Selection, name: str) -> bool:
 
 
 def _rows(
-    database: Database, bucket: str, versions: bool, position: tuple[str, int]
+    database: Database, bucket: str, selection: Selection, position: tuple[str, int]
 ) -> list[sqlite3.Row]:
-    live = "" if versions else "AND live"
+    table = "soft_deleted" if selection.soft_deleted else "objects"
+    live = "" if selection.versions or selection.soft_deleted else "AND live"
     return database.read(
-        f"SELECT * FROM objects WHERE bucket = ? {live} AND (name, generation) > (?, ?)"  # noqa: S608
+        f"SELECT * FROM {table} WHERE bucket = ? {live} AND (name, generation) > (?, ?)"  # noqa: S608
         " ORDER BY name, generation LIMIT ?",
         (bucket, *position, _BATCH),
     )

@@ -7,30 +7,42 @@ Source: https://cloud.google.com/storage/docs/object-versioning
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from localcloud.errors import not_found
-from localcloud.state.blobs import Blob, Blobs
+from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
+from localcloud.storage import retention, soft_delete, versions
 from localcloud.storage.buckets import Bucket, read_bucket
 from localcloud.storage.notifications import EventType, Notifications
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import (
+    WRITABLE_FIELDS,
+    Draft,
     ObjectVersion,
     check_object_name,
     merge,
     timestamp,
     writable,
 )
-from localcloud.storage.rules import check_not_held, check_retention, created_fields
+from localcloud.storage.rules import check_fields, check_time_change, created_fields
 
 _NO_CONDITIONS = Conditions()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which version a caller names, and what must hold of it."""
+
+    bucket: str
+    name: str
+    generation: int | None = None
+    conditions: Conditions = _NO_CONDITIONS
 
 
 class ObjectStore:
@@ -40,134 +52,133 @@ class ObjectStore:
         self._database = database
         self._blobs = blobs
         self._notifications = notifications
-        newest = database.read("SELECT max(generation) AS newest FROM objects")[0]["newest"]
-        self._last_generation: int = newest or 0
+        newest = database.read(
+            "SELECT max(generation) AS newest FROM"
+            " (SELECT generation FROM objects UNION ALL SELECT generation FROM soft_deleted)"
+        )
+        self._last_generation: int = newest[0]["newest"] or 0
 
-    def get(
-        self,
-        bucket: str,
-        name: str,
-        generation: int | None = None,
-        conditions: Conditions = _NO_CONDITIONS,
-    ) -> ObjectVersion:
-        """Return the live version of an object, or a given generation.
+    def get(self, target: Target, *, soft_deleted: bool = False) -> ObjectVersion:
+        """Return the live version of an object, a given generation, or one that was deleted.
 
         Raises
         ------
         GoogleError
             404 when it does not exist, 412 or 304 when a condition does not hold.
         """
-        version = _required(self._rows(bucket, name, generation), bucket, name)
-        conditions.check(version.generation, version.metageneration, reading=True)
-        return version
+        table: versions.Table = "soft_deleted" if soft_deleted else "objects"
+        version = self._read(target, table)
+        required = versions.required(version, target.bucket, target.name, target.generation)
+        target.conditions.check(required.generation, required.metageneration, reading=True)
+        return required
 
     def check_target(self, bucket: str, name: str, conditions: Conditions) -> None:
         """Check early that an upload could succeed now."""
         check_object_name(name)
-        rows = self._rows(bucket, name, None)
-        _check_against(ObjectVersion.of_row(rows[0]) if rows else None, conditions)
+        conditions.check_version(self._read(Target(bucket, name)))
 
-    def insert(
-        self,
-        bucket_name: str,
-        name: str,
-        blob: Blob,
-        fields: Mapping[str, Any],
-        conditions: Conditions = _NO_CONDITIONS,
-        *,
-        component_count: int | None = None,
-    ) -> ObjectVersion:
-        """Make stored bytes the live version of an object.
-
-        Parameters
-        ----------
-        fields
-            The object resource as the caller sent it.
-        component_count
-            Number of parts of a composed object; such an object has no MD5.
-        """
+    def insert(self, draft: Draft, conditions: Conditions = _NO_CONDITIONS) -> ObjectVersion:
+        """Make stored bytes the live version of an object."""
         with self.change() as tx:
-            return self.insert_within(
-                tx,
-                bucket_name,
-                name,
-                blob,
-                fields=fields,
-                conditions=conditions,
-                component_count=component_count,
-            )
+            return self.insert_within(tx, draft, conditions)
 
     def insert_within(
-        self,
-        tx: sqlite3.Connection,
-        bucket_name: str,
-        name: str,
-        blob: Blob,
-        *,
-        fields: Mapping[str, Any],
-        conditions: Conditions,
-        component_count: int | None = None,
+        self, tx: sqlite3.Connection, draft: Draft, conditions: Conditions = _NO_CONDITIONS
     ) -> ObjectVersion:
         """``insert`` as a part of a larger change."""
-        bucket = read_bucket(tx, bucket_name)
-        check_object_name(name)
-        current = _find(tx, bucket_name, name)
-        _check_against(current, conditions)
+        bucket = read_bucket(tx, draft.bucket)
+        check_object_name(draft.name)
+        current = versions.find(tx, draft.bucket, draft.name)
+        conditions.check_version(current)
         version = ObjectVersion(
-            bucket_name,
-            name,
+            draft.bucket,
+            draft.name,
             self._next_generation(),
             1,
             True,
-            blob.sha256,
-            blob.size,
-            created_fields(bucket, blob, fields, component_count),
+            draft.blob.sha256,
+            draft.blob.size,
+            created_fields(bucket, draft),
         )
+        attributes: dict[str, str] = {}
         if current is not None:
+            attributes["overwroteGeneration"] = str(current.generation)
             self._retire(tx, bucket, current, replaced_by=version)
-        _write(tx, version)
-        attributes = {} if current is None else {"overwroteGeneration": str(current.generation)}
+        versions.write(tx, version)
         self._notifications.record(tx, EventType.FINALIZE, version, attributes)
         return version
 
     def change_fields(
         self,
-        bucket: str,
-        name: str,
-        generation: int | None,
+        target: Target,
         request: Mapping[str, Any],
-        conditions: Conditions,
         *,
         replace_all: bool,
+        override_unlocked: bool = False,
     ) -> ObjectVersion:
         """Patch (merge) or update (replace) the metadata that a caller may set."""
         with self.change() as tx:
-            read_bucket(tx, bucket)
-            old = _required(_select(tx, bucket, name, generation), bucket, name)
-            conditions.check(old.generation, old.metageneration)
+            bucket = read_bucket(tx, target.bucket)
+            old = self.select_within(tx, target)
             # The storage class changes only by rewriting the object.
-            mutable = {k: v for k, v in request.items() if k != "storageClass"}
+            settable = WRITABLE_FIELDS - {"storageClass"}
+            mutable = {k: v for k, v in request.items() if k in settable}
             if replace_all:
-                fields = {k: v for k, v in old.fields.items() if k not in writable(old.fields)}
-                fields["storageClass"] = old.fields["storageClass"]
-                fields.update(writable(mutable))
+                kept = {k: v for k, v in old.fields.items() if k not in settable}
+                fields = {**kept, **writable(mutable)}
             else:
-                fields = merge(old.fields, {k: mutable[k] for k in mutable if _is_writable(k)})
-            fields["updated"] = timestamp()
-            new = replace(old, metageneration=old.metageneration + 1, fields=fields)
-            _write(tx, new)
-            self._notifications.record(tx, EventType.METADATA_UPDATE, new, {})
-            return new
+                fields = merge(old.fields, mutable)
+            retention.check_retention_change(old, fields, override_unlocked=override_unlocked)
+            check_time_change(old.fields, fields)
+            check_fields(bucket, fields)
+            return self._rewrite_fields(tx, old, fields)
 
-    def delete(
-        self, bucket_name: str, name: str, generation: int | None, conditions: Conditions
-    ) -> None:
+    def reclassify(self, version: ObjectVersion, storage_class: str) -> bool:
+        """Change a storage class for a lifecycle rule; return whether the version still exists."""
+        with self.change() as tx:
+            old = versions.find(tx, version.bucket, version.name, version.generation)
+            if old is None:
+                return False
+            changed = {"storageClass": storage_class, "timeStorageClassUpdated": timestamp()}
+            self._rewrite_fields(tx, old, {**old.fields, **changed})
+            return True
+
+    def delete(self, target: Target) -> None:
         """Delete the live version, or one generation for good."""
         with self.change() as tx:
-            bucket = read_bucket(tx, bucket_name)
-            version = _required(_select(tx, bucket_name, name, generation), bucket_name, name)
-            conditions.check(version.generation, version.metageneration)
-            self._retire(tx, bucket, version, for_good=generation is not None)
+            version = self.select_within(tx, target)
+            bucket = read_bucket(tx, target.bucket)
+            self._retire(tx, bucket, version, for_good=target.generation is not None)
+
+    def expire(self, version: ObjectVersion) -> bool:
+        """Delete a version for a lifecycle rule, unless it changed, is held or is retained.
+
+        A live version of a versioned bucket becomes noncurrent. Returns whether it was deleted.
+        """
+        with self.change() as tx:
+            bucket = read_bucket(tx, version.bucket)
+            old = versions.find(tx, version.bucket, version.name, version.generation)
+            if old is None or old.live != version.live or retention.is_kept(bucket, old):
+                return False
+            self._retire(tx, bucket, old)
+            return True
+
+    def restore(self, target: Target) -> ObjectVersion:
+        """Make a soft-deleted version live again, as a new generation.
+
+        The soft-deleted one stays until its time is over.
+        Source: https://cloud.google.com/storage/docs/use-soft-deleted-objects
+        """
+        with self.change() as tx:
+            bucket, name, generation = target.bucket, target.name, target.generation
+            read_bucket(tx, bucket)
+            deleted = versions.required(
+                versions.find(tx, bucket, name, generation, "soft_deleted"),
+                bucket,
+                name,
+                generation,
+            )
+            return self.insert_within(tx, deleted.draft(), target.conditions)
 
     def list(self, bucket: str, prefix: str) -> list[str]:
         """Return the names of all live objects below a prefix, sorted.
@@ -194,7 +205,7 @@ class ObjectStore:
         GoogleError
             404 when it does not exist.
         """
-        return self._blobs.read(self.get(bucket, name).sha256)
+        return self._blobs.read(self.get(Target(bucket, name)).sha256)
 
     def write(self, bucket: str, name: str, data: bytes, content_type: str) -> None:
         """Store a live object, for the services that export to buckets.
@@ -204,7 +215,7 @@ class ObjectStore:
         GoogleError
             404 when the bucket does not exist.
         """
-        self.insert(bucket, name, self._blobs.put(data), {"contentType": content_type})
+        self.insert(Draft(bucket, name, self._blobs.put(data), {"contentType": content_type}))
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -217,12 +228,32 @@ class ObjectStore:
         """Delete a live version as a part of a larger change."""
         self._retire(tx, read_bucket(tx, version.bucket), version)
 
-    def select_within(
-        self, tx: sqlite3.Connection, bucket: str, name: str, generation: int | None
+    def select_within(self, tx: sqlite3.Connection, target: Target) -> ObjectVersion:
+        """Return a version within a transaction.
+
+        Raises
+        ------
+        GoogleError
+            404 when it does not exist, 412 when a condition does not hold.
+        """
+        read_bucket(tx, target.bucket)
+        version = versions.required(
+            versions.find(tx, target.bucket, target.name, target.generation),
+            target.bucket,
+            target.name,
+            target.generation,
+        )
+        target.conditions.check_version(version)
+        return version
+
+    def _rewrite_fields(
+        self, tx: sqlite3.Connection, old: ObjectVersion, fields: Mapping[str, Any]
     ) -> ObjectVersion:
-        """Return a version within a transaction, or raise 404."""
-        read_bucket(tx, bucket)
-        return _required(_select(tx, bucket, name, generation), bucket, name)
+        fields = {**fields, "updated": timestamp()}
+        new = replace(old, metageneration=old.metageneration + 1, fields=fields)
+        versions.write(tx, new)
+        self._notifications.record(tx, EventType.METADATA_UPDATE, new, {})
+        return new
 
     def _retire(
         self,
@@ -236,25 +267,27 @@ class ObjectStore:
         attributes = (
             {} if replaced_by is None else {"overwrittenByGeneration": str(replaced_by.generation)}
         )
-        check_not_held(version)
+        retention.check_not_held(version)
         if bucket.versioned and version.live and not for_good:
             fields = {**version.fields, "timeDeleted": timestamp()}
             archived = replace(version, live=False, fields=fields)
-            _write(tx, archived)
+            versions.write(tx, archived)
             self._notifications.record(tx, EventType.ARCHIVE, archived, attributes)
             return
-        check_retention(bucket, version)
-        tx.execute(
-            "DELETE FROM objects WHERE bucket = ? AND name = ? AND generation = ?",
-            (version.bucket, version.name, version.generation),
-        )
+        retention.check_retention(bucket, version)
+        versions.remove(tx, version)
+        if bucket.soft_delete_seconds:
+            soft_delete.keep(tx, version, bucket.soft_delete_seconds)
         self._notifications.record(tx, EventType.DELETE, version, attributes)
 
-    def _rows(self, bucket: str, name: str, generation: int | None) -> Sequence[sqlite3.Row]:
-        rows = self._database.read(*_selection(bucket, name, generation))
+    def _read(self, target: Target, table: versions.Table = "objects") -> ObjectVersion | None:
+        rows = self._database.read(
+            *versions.selection(target.bucket, target.name, target.generation, table)
+        )
         if not rows:
-            self._require_bucket(bucket)
-        return rows
+            self._require_bucket(target.bucket)
+            return None
+        return ObjectVersion.of_row(rows[0])
 
     def _require_bucket(self, bucket: str) -> None:
         if not self._database.read("SELECT 1 FROM buckets WHERE name = ?", (bucket,)):
@@ -264,54 +297,3 @@ class ObjectStore:
         # Microseconds, as on Google; two within one microsecond still differ.
         self._last_generation = max(self._last_generation + 1, time.time_ns() // 1000)
         return self._last_generation
-
-
-def _selection(bucket: str, name: str, generation: int | None) -> tuple[str, tuple[Any, ...]]:
-    sql = "SELECT * FROM objects WHERE bucket = ? AND name = ?"
-    if generation is None:
-        return f"{sql} AND live", (bucket, name)
-    return f"{sql} AND generation = ?", (bucket, name, generation)
-
-
-def _select(
-    tx: sqlite3.Connection, bucket: str, name: str, generation: int | None
-) -> list[sqlite3.Row]:
-    return tx.execute(*_selection(bucket, name, generation)).fetchall()
-
-
-def _find(tx: sqlite3.Connection, bucket: str, name: str) -> ObjectVersion | None:
-    rows = _select(tx, bucket, name, None)
-    return ObjectVersion.of_row(rows[0]) if rows else None
-
-
-def _required(rows: Sequence[sqlite3.Row], bucket: str, name: str) -> ObjectVersion:
-    if not rows:
-        raise not_found(f"No such object: {bucket}/{name}")
-    return ObjectVersion.of_row(rows[0])
-
-
-def _check_against(current: ObjectVersion | None, conditions: Conditions) -> None:
-    if current is None:
-        conditions.check(None, None)
-    else:
-        conditions.check(current.generation, current.metageneration)
-
-
-def _write(tx: sqlite3.Connection, version: ObjectVersion) -> None:
-    tx.execute(
-        "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            version.bucket,
-            version.name,
-            version.generation,
-            version.metageneration,
-            version.live,
-            version.sha256,
-            version.size,
-            json.dumps(version.fields),
-        ),
-    )
-
-
-def _is_writable(name: str) -> bool:
-    return bool(writable({name: True}))

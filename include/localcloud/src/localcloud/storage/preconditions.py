@@ -6,10 +6,12 @@ Source: https://cloud.google.com/storage/docs/request-preconditions
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from localcloud.errors import GoogleError
 from localcloud.http.call import Query
+from localcloud.storage.records import ObjectVersion
 
 _NONE = 0
 
@@ -34,6 +36,19 @@ class Conditions:
         )
 
     @classmethod
+    def of_headers(cls, headers: Mapping[str, str]) -> Conditions:
+        """Read the conditions of the XML API.
+
+        Source: https://cloud.google.com/storage/docs/xml-api/reference-headers
+        """
+        values = {
+            name: headers.get(f"x-goog-if-{name.replace('_', '-')}")
+            for name in ("generation_match", "metageneration_match")
+        }
+        query = Query((name, value) for name, value in values.items() if value is not None)
+        return cls(**{name: query.integer(name) for name in values})
+
+    @classmethod
     def from_json(cls, text: str) -> Conditions:
         """Read what ``to_json`` wrote."""
         return cls(**json.loads(text))
@@ -41,6 +56,13 @@ class Conditions:
     def to_json(self) -> str:
         """Write the conditions of an upload that is finished later."""
         return json.dumps(asdict(self))
+
+    def check_version(self, version: ObjectVersion | None) -> None:
+        """Compare with an object's version, or with there being none, before it is changed."""
+        if version is None:
+            self.check(None, None)
+        else:
+            self.check(version.generation, version.metageneration)
 
     def check(
         self, generation: int | None, metageneration: int | None, *, reading: bool = False

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from localcloud.errors import GoogleError, invalid_argument
+from localcloud.state.blobs import Blob
 
 WRITABLE_FIELDS = frozenset(
     {
@@ -26,6 +27,7 @@ WRITABLE_FIELDS = frozenset(
         "customTime",
         "eventBasedHold",
         "metadata",
+        "retention",
         "storageClass",
         "temporaryHold",
     }
@@ -33,6 +35,28 @@ WRITABLE_FIELDS = frozenset(
 """What a caller may set; every other field of a request is output only and ignored."""
 
 _MAX_NAME_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A generation before it exists.
+
+    Parameters
+    ----------
+    fields
+        The object resource as the caller sent it.
+    component_count
+        Number of parts of a composed object; such an object has no MD5.
+    encryption
+        ``customerEncryption`` of the resource, for content under a customer's key.
+    """
+
+    bucket: str
+    name: str
+    blob: Blob
+    fields: Mapping[str, Any]
+    component_count: int | None = None
+    encryption: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +91,36 @@ class ObjectVersion:
         """Changes with the content and with the metadata."""
         return entity_tag(self.generation, self.metageneration)
 
-    def resource(self, base_url: str) -> dict[str, Any]:
-        """Return the object as the JSON API shows it."""
+    @property
+    def blob(self) -> Blob:
+        """The stored bytes and their checksums."""
+        fields = self.fields
+        return Blob(self.sha256, self.size, fields.get("md5Hash", ""), fields["crc32c"])
+
+    def draft(self, bucket: str | None = None, name: str | None = None) -> Draft:
+        """Return what makes a further generation of the same content and metadata."""
+        fields = self.fields
+        return Draft(
+            bucket or self.bucket,
+            name or self.name,
+            self.blob,
+            fields,
+            component_count=fields.get("componentCount"),
+            encryption=fields.get("customerEncryption"),
+        )
+
+    def resource(self, base_url: str, *, with_checksums: bool = True) -> dict[str, Any]:
+        """Return the object as the JSON API shows it.
+
+        Parameters
+        ----------
+        with_checksums
+            False hides those of content under a customer's key, which tell of the content.
+            Source: https://cloud.google.com/storage/docs/encryption/customer-supplied-keys
+        """
+        fields = dict(self.fields)
+        if "customerEncryption" in fields and not with_checksums:
+            fields = {k: v for k, v in fields.items() if k not in ("md5Hash", "crc32c")}
         path = f"b/{quote(self.bucket, safe='')}/o/{quote(self.name, safe='')}"
         return {
             "kind": "storage#object",
@@ -82,7 +134,7 @@ class ObjectVersion:
             "metageneration": str(self.metageneration),
             "size": str(self.size),
             "etag": self.etag,
-            **self.fields,
+            **fields,
         }
 
 
@@ -91,9 +143,10 @@ def entity_tag(*numbers: int) -> str:
     return base64.b64encode("/".join(map(str, numbers)).encode()).decode()
 
 
-def timestamp() -> str:
-    """Return the current time as RFC 3339 with milliseconds, as Cloud Storage writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def timestamp(at: datetime | None = None) -> str:
+    """Return a time, now by default, as Cloud Storage writes it: RFC 3339 with milliseconds."""
+    moment = at or datetime.now(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def writable(fields: Mapping[str, Any]) -> dict[str, Any]:

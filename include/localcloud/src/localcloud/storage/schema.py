@@ -37,4 +37,35 @@ STEPS = (
       outcome TEXT
     )
     """,
+    """
+    CREATE TABLE soft_deleted (
+      bucket TEXT NOT NULL REFERENCES buckets (name) ON DELETE CASCADE,
+      name TEXT NOT NULL,
+      generation INTEGER NOT NULL,
+      metageneration INTEGER NOT NULL,
+      live INTEGER NOT NULL,
+      sha256 TEXT NOT NULL,
+      size INTEGER NOT NULL,
+      resource TEXT NOT NULL,
+      hard_delete_seconds REAL NOT NULL,
+      PRIMARY KEY (bucket, name, generation)
+    ) WITHOUT ROWID;
+    CREATE INDEX soft_deleted_ends ON soft_deleted (hard_delete_seconds);
+    CREATE TABLE part_uploads (
+      id TEXT PRIMARY KEY,
+      bucket TEXT NOT NULL REFERENCES buckets (name) ON DELETE CASCADE,
+      name TEXT NOT NULL,
+      resource TEXT NOT NULL,
+      begun_seconds REAL NOT NULL
+    );
+    CREATE TABLE parts (
+      upload TEXT NOT NULL REFERENCES part_uploads (id) ON DELETE CASCADE,
+      number INTEGER NOT NULL,
+      sha256 TEXT NOT NULL,
+      size INTEGER NOT NULL,
+      md5 TEXT NOT NULL,
+      modified TEXT NOT NULL,
+      PRIMARY KEY (upload, number)
+    )
+    """,
 )

@@ -23,6 +23,11 @@ from localcloud.storage.schema import STEPS
 from localcloud.storage.upload_methods import UploadMethods
 from localcloud.storage.uploads import Uploads
 
+_HELD_CONTENT = (
+    "SELECT sha256 FROM objects UNION SELECT sha256 FROM soft_deleted"
+    " UNION SELECT sha256 FROM parts"
+)
+
 
 class StorageService(HttpService):
     """Buckets, objects, uploads and notifications.
@@ -49,7 +54,7 @@ class StorageService(HttpService):
     ) -> None:
         super().__init__(Contract("storage", "v1"))
         database.migrate("storage", STEPS)
-        blobs.sweep({row["sha256"] for row in database.read("SELECT sha256 FROM objects")})
+        blobs.sweep({row["sha256"] for row in database.read(_HELD_CONTENT)})
         notifications = Notifications(database, Outbox(database, publisher), topic_exists, base_url)
         buckets = BucketStore(database)
         self.objects = ObjectStore(database, blobs, notifications)

@@ -13,11 +13,11 @@ from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
 from localcloud.state.blobs import Blob, Blobs
-from localcloud.storage import checksums
+from localcloud.storage import checksums, customer_keys
 from localcloud.storage.multipart import split_related
 from localcloud.storage.objects import ObjectStore
 from localcloud.storage.preconditions import Conditions
-from localcloud.storage.records import check_object_name
+from localcloud.storage.records import Draft, check_object_name
 from localcloud.storage.uploads import Session, Span, Uploads
 
 _INSERT = "storage.objects.insert"
@@ -59,14 +59,15 @@ class UploadMethods:
         return self._begin(call)
 
     def _store(self, call: Call, resource: Mapping[str, Any], data: bytes) -> Reply:
+        key = customer_keys.of_headers(call.headers)
         bucket, name = call.params["bucket"], _name(call, resource)
         conditions = Conditions.of_query(call.query)
         # A request that must fail should not first write its data.
         self._objects.check_target(bucket, name, conditions)
         blob = self._blobs.put(data)
         checksums.check(blob, resource, call.headers)
-        fields = _with_encoding(call, resource)
-        version = self._objects.insert(bucket, name, blob, fields, conditions)
+        draft = Draft(bucket, name, blob, _with_encoding(call, resource), encryption=key)
+        version = self._objects.insert(draft, conditions)
         return Reply.json(version.resource(call.base_url))
 
     def _begin(self, call: Call) -> Reply:
@@ -77,6 +78,8 @@ class UploadMethods:
         self._objects.check_target(bucket, name, conditions)
         content_type = call.headers.get("x-upload-content-type")
         fields = _with_encoding(call, {"contentType": content_type, **resource})
+        # Output only in a request, so the server's own word is all that is kept of it.
+        fields["customerEncryption"] = customer_keys.of_headers(call.headers)
         upload_id = self._uploads.begin(bucket, name, conditions, fields)
         location = (
             f"{call.base_url}/upload/storage/v1/b/{bucket}/o"
@@ -93,12 +96,19 @@ class UploadMethods:
             # Without a Range header nothing was kept; the client starts again at zero.
             headers = {"range": f"bytes=0-{held - 1}"} if held else {}
             return Reply(_RESUME_INCOMPLETE, headers=headers)
-        blob = self._complete(call, session)
-        version = self._objects.insert(
-            session.bucket, session.name, blob, session.resource, session.conditions
+        draft = Draft(
+            session.bucket,
+            session.name,
+            self._complete(call, session),
+            session.resource,
+            encryption=session.resource.get("customerEncryption"),
         )
-        outcome = version.resource(call.base_url)
-        self._uploads.finish(session, outcome)
+        # One change: a session whose object exists must never create it a second time.
+        with self._objects.change() as tx:
+            version = self._objects.insert_within(tx, draft, session.conditions)
+            outcome = version.resource(call.base_url)
+            self._uploads.finish_within(tx, session, outcome)
+        self._uploads.discard(session)
         return Reply.json(outcome)
 
     def _complete(self, call: Call, session: Session) -> Blob:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,9 @@ _COPY_BYTES = 1 << 20
 _LOCKS = 64
 # A session ends after a week.
 _LIFETIME_SECONDS = 7 * 24 * 3600
-_CONTENT_RANGE = re.compile(r"bytes (?:(?P<first>\d+)-(?P<last>\d+)|\*)/(?P<total>\d+|\*)")
+_CONTENT_RANGE = re.compile(
+    r"bytes (?:(?P<first>\d{1,18})-(?P<last>\d{1,18})|\*)/(?P<total>\d{1,18}|\*)"
+)
 
 
 @dataclass(frozen=True)
@@ -149,13 +152,17 @@ class Uploads:
         with self._file(session.upload_id).open("rb") as file:
             yield from iter(lambda: file.read(_COPY_BYTES), b"")
 
-    def finish(self, session: Session, outcome: Mapping[str, Any]) -> None:
+    def finish_within(
+        self, tx: sqlite3.Connection, session: Session, outcome: Mapping[str, Any]
+    ) -> None:
         """Remember the finished object, which a repeated last request must be answered with."""
-        with self._database.write() as tx:
-            tx.execute(
-                "UPDATE uploads SET outcome = ? WHERE id = ?",
-                (json.dumps(outcome), session.upload_id),
-            )
+        tx.execute(
+            "UPDATE uploads SET outcome = ? WHERE id = ?",
+            (json.dumps(outcome), session.upload_id),
+        )
+
+    def discard(self, session: Session) -> None:
+        """Remove the bytes of a session whose object is stored."""
         self._file(session.upload_id).unlink(missing_ok=True)
 
     def cancel(self, session: Session) -> None:
