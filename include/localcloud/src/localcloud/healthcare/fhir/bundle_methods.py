@@ -19,8 +19,9 @@ from localcloud.healthcare.fhir.bundles import (
 )
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.entries import entries_of, parse_entry
-from localcloud.healthcare.fhir.everything import patient_everything
+from localcloud.healthcare.fhir.everything import Everything
 from localcloud.healthcare.fhir.history import history_bundle
+from localcloud.healthcare.fhir.lag import is_synchronous
 from localcloud.healthcare.fhir.methods import (
     FHIR,
     ReadMethods,
@@ -70,7 +71,8 @@ class SearchMethods:
         definitions = self._stores.definitions
         search = parse_search(resource_type, pairs, definitions, strict=_strict(call, settings))
         path = f"/{resource_type}" if resource_type else ""
-        searcher = Searcher(settings, definitions, self._stores.query)
+        view = self._stores.view(synchronous=is_synchronous(pairs))
+        searcher = Searcher(settings, definitions, self._stores.query, view)
         return fhir_reply(searcher.run(search, path, pairs))
 
     @serves(f"{FHIR}.history", open_query=True)
@@ -88,15 +90,8 @@ class SearchMethods:
     def everything(self, call: Call) -> Reply:
         path = FhirPath.parse(call.params["name"])
         settings = self._stores.settings(path.store, call.base_url)
-        return fhir_reply(
-            patient_everything(
-                settings,
-                self._stores.definitions,
-                self._stores.query,
-                path.id,
-                fhir_parameters(call.query),
-            )
-        )
+        everything = Everything(settings, self._stores.definitions, self._stores.query)
+        return fhir_reply(everything.run(path.id, fhir_parameters(call.query)))
 
 
 class BundleMethods:

@@ -16,6 +16,7 @@ from localcloud.healthcare.fhir.outcomes import invalid_query
 
 _UNESCAPED_BAR = re.compile(r"(?<!\\)\|")
 _UNESCAPED_COMMA = re.compile(r"(?<!\\),")
+_UNESCAPED_DOLLAR = re.compile(r"(?<!\\)\$")
 _ESCAPED = re.compile(r"\\([\\,$|])")
 
 
@@ -43,6 +44,11 @@ def split_token(text: str) -> tuple[str | None, str]:
 def split_alternatives(text: str) -> list[str]:
     """Split at bare commas; a comma means *or*."""
     return _UNESCAPED_COMMA.split(text)
+
+
+def split_parts(text: str) -> list[str]:
+    """Split a composite value at bare dollar signs."""
+    return _UNESCAPED_DOLLAR.split(text)
 
 
 def parse_criterion(query: str) -> IdentifierCriterion:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.outcomes import invalid_query, not_found, not_supported
+from localcloud.healthcare.fhir.pages import decode_token, parse_count
 from localcloud.healthcare.fhir.records import Records, Version, version_id
 from localcloud.healthcare.fhir.search import searchset
-from localcloud.healthcare.fhir.search_query import decode_token, parse_count
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.temporal import date_range, instant
 
@@ -39,12 +39,14 @@ def history_bundle(
     options = dict(pairs)
     versions = _chosen(records.history(record.key), options)
     count = parse_count(options.get("_count", ""))
-    offset = decode_token(token) if (token := options.get("_page_token", "")) else 0
-    page = versions[offset : offset + count]
-    rest = offset + len(page) if offset + len(page) < len(versions) else None
+    total = len(versions)
+    if cursor := decode_token(options.get("_page_token", ""), 1):
+        versions = [item for item in versions if (item.version,) < cursor]
+    page = versions[:count]
+    following = (page[-1].version,) if page and len(versions) > len(page) else None
     url = f"{settings.base}/{name}"
     entries = [_entry(version, url, name) for version in page]
-    bundle = searchset(f"{url}/_history", pairs, entries, len(versions), rest)
+    bundle = searchset(f"{url}/_history", pairs, entries, total, following)
     return bundle | {"type": "history"}
 
 

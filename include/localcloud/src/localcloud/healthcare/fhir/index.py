@@ -5,6 +5,8 @@ Source: https://hl7.org/fhir/R4/search.html, tables "token", "reference", "date"
 
 from __future__ import annotations
 
+import html
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +18,13 @@ from localcloud.healthcare.fhir.temporal import EARLIEST, LATEST, date_range
 
 # Answered from the resource's own row, so never indexed.
 COLUMN_PARAMETERS = frozenset({"_id", "_lastUpdated"})
+# The index rows of ``:text`` and of ``_text`` hold folded text as their ``system``.
+TEXT_SUFFIX = ":text"
+NARRATIVE = "_text"
+# Arrays whose items are told apart, because a composite parameter must match within one.
+_PLACED = frozenset({"component", "relatesTo"})
+_NOWHERE = -1
+_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,8 @@ class Row:
 
     token: ``system`` and ``value``; reference: ``value`` is ``Type/id`` or a URL; string: ``value``
     is folded and ``system`` as written; date: ``low`` to ``high`` in microseconds since 1970;
-    number and quantity: ``low`` to ``high``, with the unit's ``system`` and code.
+    number and quantity: ``low`` to ``high``, with the unit's ``system`` and code. ``place`` is the
+    position in an array whose items are told apart.
     """
 
     parameter: str
@@ -32,6 +42,7 @@ class Row:
     value: str | None = None
     low: float | None = None
     high: float | None = None
+    place: int = _NOWHERE
 
 
 def fold(text: str) -> str:
@@ -47,7 +58,13 @@ def index_rows(resource: Json, definitions: Definitions, base: str) -> set[Row]:
     for parameter in definitions.search[resource["resourceType"]].values():
         if parameter.name not in COLUMN_PARAMETERS:
             rows.update(_rows(resource, parameter, base))
+    rows.update(_narrative(resource))
     return rows
+
+
+def _narrative(resource: Json) -> Iterator[Row]:
+    if isinstance(text := resource.get("text"), dict) and isinstance(div := text.get("div"), str):
+        yield Row(NARRATIVE, fold(html.unescape(_TAG.sub(" ", div))))
 
 
 def _without_nulls(node: Any) -> Any:
@@ -59,17 +76,44 @@ def _without_nulls(node: Any) -> Any:
 
 
 def _rows(resource: Json, parameter: SearchParameter, base: str) -> Iterator[Row]:
+    if not parameter.paths:
+        return
     read = _READERS[parameter.type]
     for path, _ in parameter.paths:
-        for value in values_at(resource, path):
+        for place, value in _placed_values(resource, path):
             for system, text, low, high in read(value):
                 if parameter.type == "reference":
                     local = parse_local(text or "", base)
                     if local and parameter.targets and local.type not in parameter.targets:
                         continue
-                    yield Row(parameter.name, None, local.name if local else text)
+                    name = local.name if local else text
+                    yield Row(parameter.name, None, name, place=place)
                     continue
-                yield Row(parameter.name, system, text, low, high)
+                yield Row(parameter.name, system, text, low, high, place)
+            if parameter.type == "token" and isinstance(value, dict):
+                for shown in _displayed(value):
+                    yield Row(parameter.name + TEXT_SUFFIX, fold(shown), place=place)
+
+
+def _placed_values(resource: Json, path: str) -> Iterator[tuple[int, Any]]:
+    first = path.partition(".")[0]
+    items = resource.get(first)
+    if first not in _PLACED or not isinstance(items, list):
+        for value in values_at(resource, path):
+            yield _NOWHERE, value
+        return
+    for place, item in enumerate(items):
+        for value in values_at({first: item}, path):
+            yield place, value
+
+
+def _displayed(value: Json) -> Iterator[str]:
+    """Yield the text that a coded value shows, for ``:text``."""
+    shown = [value.get("text"), value.get("display")]
+    shown += [item.get("display") for item in value.get("coding", []) if isinstance(item, dict)]
+    if isinstance(kind := value.get("type"), dict):
+        shown.append(kind.get("text"))
+    yield from (text for text in shown if isinstance(text, str))
 
 
 def values_at(node: Any, path: str) -> list[Any]:

@@ -42,6 +42,47 @@ MIGRATIONS = (
     CREATE TABLE fhir_outbox (
       key INTEGER PRIMARY KEY, topic TEXT NOT NULL, data BLOB NOT NULL, attributes TEXT NOT NULL)
     """,
+    # A search index that lags: a row that was replaced stays, with its index, until its successor
+    # may be seen. Times are microseconds since 1970; see `lag.py`.
+    """
+    CREATE TABLE fhir_state (
+      key INTEGER PRIMARY KEY, store TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL,
+      version INTEGER NOT NULL, deleted INTEGER NOT NULL, body TEXT NOT NULL,
+      visible_at INTEGER NOT NULL, replaced_at INTEGER, hidden_at INTEGER);
+    INSERT INTO fhir_state
+      SELECT key, store, type, id, version, deleted, body, version, NULL, NULL FROM fhir_resource;
+    CREATE TABLE fhir_state_version (
+      resource INTEGER NOT NULL REFERENCES fhir_state ON DELETE CASCADE,
+      version INTEGER NOT NULL, verb TEXT NOT NULL, status TEXT NOT NULL, body TEXT NOT NULL,
+      PRIMARY KEY (resource, version)) WITHOUT ROWID;
+    INSERT INTO fhir_state_version SELECT * FROM fhir_version;
+    CREATE TABLE fhir_state_index (
+      resource INTEGER NOT NULL REFERENCES fhir_state ON DELETE CASCADE,
+      parameter TEXT NOT NULL, system TEXT, value TEXT, low REAL, high REAL,
+      place INTEGER NOT NULL);
+    INSERT INTO fhir_state_index SELECT *, -1 FROM fhir_index;
+    CREATE TABLE fhir_state_reference (
+      resource INTEGER NOT NULL REFERENCES fhir_state ON DELETE CASCADE, target TEXT NOT NULL);
+    INSERT INTO fhir_state_reference SELECT * FROM fhir_reference;
+    DROP TABLE fhir_version;
+    DROP TABLE fhir_index;
+    DROP TABLE fhir_reference;
+    DROP TABLE fhir_resource;
+    ALTER TABLE fhir_state RENAME TO fhir_resource;
+    ALTER TABLE fhir_state_version RENAME TO fhir_version;
+    ALTER TABLE fhir_state_index RENAME TO fhir_index;
+    ALTER TABLE fhir_state_reference RENAME TO fhir_reference;
+    CREATE UNIQUE INDEX fhir_resource_current ON fhir_resource (store, type, id)
+      WHERE replaced_at IS NULL;
+    CREATE INDEX fhir_resource_replaced ON fhir_resource (store, type, id)
+      WHERE replaced_at IS NOT NULL;
+    CREATE INDEX fhir_resource_newest ON fhir_resource (store, type, deleted, version);
+    CREATE INDEX fhir_index_value ON fhir_index (parameter, value);
+    CREATE INDEX fhir_index_low ON fhir_index (parameter, low);
+    CREATE INDEX fhir_index_resource ON fhir_index (resource, parameter);
+    CREATE INDEX fhir_reference_target ON fhir_reference (target);
+    CREATE INDEX fhir_reference_resource ON fhir_reference (resource)
+    """,
 )
 
 
@@ -53,6 +94,7 @@ class Record:
     version: int
     deleted: bool
     resource: Json
+    visible_at: int = 0
 
     @property
     def version_id(self) -> str:
@@ -97,8 +139,8 @@ class Records:
     def get(self, resource_type: str, identifier: str) -> Record | None:
         """Return a resource, deleted ones included."""
         rows = self.query(
-            "SELECT key, version, deleted, body FROM fhir_resource"
-            " WHERE store = ? AND type = ? AND id = ?",
+            "SELECT key, version, deleted, body, visible_at FROM fhir_resource"
+            " WHERE store = ? AND type = ? AND id = ? AND replaced_at IS NULL",
             (self.store, resource_type, identifier),
         )
         return _record(rows[0]) if rows else None
@@ -119,7 +161,7 @@ class Records:
             # The clause is one of the three above.
             "SELECT DISTINCT r.id FROM fhir_index i JOIN fhir_resource r ON r.key = i.resource"  # noqa: S608
             " WHERE i.parameter = 'identifier' AND i.value = ? AND r.store = ? AND r.type = ?"
-            f" AND NOT r.deleted{clause} LIMIT 2",
+            f" AND NOT r.deleted AND r.replaced_at IS NULL{clause} LIMIT 2",
             (value, self.store, resource_type, *arguments),
         )
         return [row["id"] for row in rows]
@@ -160,43 +202,87 @@ class Records:
         return [_version(row) for row in rows]
 
 
-def save(
-    tx: sqlite3.Connection,
-    store: str,
-    resource: Json,
-    version: int,
-    *,
-    rows: Iterable[Row],
-    targets: Iterable[str],
-    deleted: bool = False,
-) -> int:
-    """Write the newest version of a resource with its index; returns its key."""
-    key = int(
+@dataclass(frozen=True)
+class State:
+    """What a resource is from now on: its newest version and what it can be found by.
+
+    ``targets`` are the resources it refers to; ``visible_at`` is when the lagging index shows it.
+    """
+
+    resource: Json
+    version: int
+    visible_at: int
+    rows: Iterable[Row] = ()
+    targets: Iterable[str] = ()
+    deleted: bool = False
+
+
+def save(tx: sqlite3.Connection, store: str, state: State, current: Record | None) -> int:
+    """Write the newest state of a resource with its index; returns its key."""
+    if current is None:
+        key = _insert(tx, store, state)
+    else:
+        key = current.key
+        _set_aside(tx, key, state)
         tx.execute(
-            "INSERT INTO fhir_resource (store, type, id, version, deleted, body)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (store, type, id) DO UPDATE SET"
-            " version = excluded.version, deleted = excluded.deleted, body = excluded.body"
-            " RETURNING key",
-            (
-                store,
-                resource["resourceType"],
-                resource["id"],
-                version,
-                deleted,
-                dumps(resource),
-            ),
-        ).fetchone()["key"]
-    )
-    tx.execute("DELETE FROM fhir_index WHERE resource = ?", (key,))
-    tx.execute("DELETE FROM fhir_reference WHERE resource = ?", (key,))
+            "UPDATE fhir_resource SET version = ?, deleted = ?, body = ?, visible_at = ?"
+            " WHERE key = ?",
+            (state.version, state.deleted, dumps(state.resource), state.visible_at, key),
+        )
+        tx.execute("DELETE FROM fhir_reference WHERE resource = ?", (key,))
     tx.executemany(
-        "INSERT INTO fhir_index VALUES (?, ?, ?, ?, ?, ?)",
-        [(key, row.parameter, row.system, row.value, row.low, row.high) for row in rows],
+        "INSERT INTO fhir_index VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (key, row.parameter, row.system, row.value, row.low, row.high, row.place)
+            for row in state.rows
+        ],
     )
     tx.executemany(
-        "INSERT INTO fhir_reference VALUES (?, ?)", [(key, target) for target in targets]
+        "INSERT INTO fhir_reference VALUES (?, ?)", [(key, target) for target in state.targets]
     )
     return key
+
+
+def _insert(tx: sqlite3.Connection, store: str, state: State) -> int:
+    resource = state.resource
+    cursor = tx.execute(
+        "INSERT INTO fhir_resource (store, type, id, version, deleted, body, visible_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            store,
+            resource["resourceType"],
+            resource["id"],
+            state.version,
+            state.deleted,
+            dumps(resource),
+            state.visible_at,
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _set_aside(tx: sqlite3.Connection, key: int, successor: State) -> None:
+    """Keep the present state, with its index rows, for searches until its successor is seen."""
+    if successor.visible_at == successor.version:
+        tx.execute("DELETE FROM fhir_index WHERE resource = ?", (key,))
+        tx.execute(
+            "DELETE FROM fhir_resource WHERE replaced_at IS NOT NULL AND (store, type, id) ="
+            " (SELECT store, type, id FROM fhir_resource WHERE key = ?)",
+            (key,),
+        )
+        return
+    cursor = tx.execute(
+        "INSERT INTO fhir_resource (store, type, id, version, deleted, body, visible_at,"
+        " replaced_at, hidden_at) SELECT store, type, id, version, deleted, body, visible_at, ?, ?"
+        " FROM fhir_resource WHERE key = ?",
+        (successor.version, successor.visible_at, key),
+    )
+    tx.execute("UPDATE fhir_index SET resource = ? WHERE resource = ?", (cursor.lastrowid, key))
+
+
+def forget_hidden(tx: sqlite3.Connection, now: int) -> None:
+    """Remove the replaced states that no search can see any more."""
+    tx.execute("DELETE FROM fhir_resource WHERE replaced_at IS NOT NULL AND hidden_at <= ?", (now,))
 
 
 def save_version(tx: sqlite3.Connection, key: int, entry: Version) -> None:
@@ -222,7 +308,8 @@ def drop_store(tx: sqlite3.Connection, store: str) -> None:
 
 
 def _record(row: sqlite3.Row) -> Record:
-    return Record(row["key"], row["version"], bool(row["deleted"]), json.loads(row["body"]))
+    body = json.loads(row["body"])
+    return Record(row["key"], row["version"], bool(row["deleted"]), body, row["visible_at"])
 
 
 def _version(row: sqlite3.Row) -> Version:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is put together from constants of the code; values are bound.
 """Searches run: matches, included resources, pages, trimmed elements.
 
 Source: https://hl7.org/fhir/R4/search.html and https://hl7.org/fhir/R4/bundle.html#searchset
@@ -8,12 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from urllib.parse import urlencode
 
 from localcloud.healthcare.fhir.definitions import Definitions, Json
+from localcloud.healthcare.fhir.lag import View
+from localcloud.healthcare.fhir.pages import Cursor, after, fill, page_links
 from localcloud.healthcare.fhir.records import Query
-from localcloud.healthcare.fhir.search_query import Inclusion, SearchQuery, encode_token
-from localcloud.healthcare.fhir.search_sql import order_by, where
+from localcloud.healthcare.fhir.search_query import Inclusion, SearchQuery
+from localcloud.healthcare.fhir.search_sql import Scope, sort_terms
 from localcloud.healthcare.fhir.settings import StoreSettings
 
 _ALWAYS_KEPT = frozenset({"resourceType", "id", "meta"})
@@ -22,15 +24,20 @@ _SUBSETTED = {
     "code": "SUBSETTED",
 }
 _MAX_ITERATIONS = 5
+_MAX_INCLUDED = 1000
 
 
 class Searcher:
     """Searches one store through one connection."""
 
-    def __init__(self, settings: StoreSettings, definitions: Definitions, query: Query) -> None:
+    def __init__(
+        self, settings: StoreSettings, definitions: Definitions, query: Query, view: View
+    ) -> None:
         self._settings = settings
         self._definitions = definitions
         self._query = query
+        self._view = view
+        self._scope = Scope(settings.name, settings.base, view)
 
     def run(self, search: SearchQuery, path: str, pairs: Iterable[tuple[str, str]]) -> Json:
         """Return the searchset bundle of one page.
@@ -40,23 +47,42 @@ class Searcher:
         path, pairs
             The request below ``fhir`` and its query, for the bundle's links.
         """
-        condition, arguments = where(search, self._settings.name, self._settings.base)
-        order, order_arguments = order_by(search)
-        total = self._query(
-            f"SELECT count(*) AS n FROM fhir_resource r WHERE {condition}",  # noqa: S608
-            arguments,
-        )[0]["n"]
-        matches = self._query(
-            "SELECT r.key, r.type, r.id, r.body FROM fhir_resource r"  # noqa: S608
-            f" WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?",
-            [*arguments, *order_arguments, search.count, search.offset],
-        )
+        places = self._places(search)
+        page = list(fill(self._query, [place[-1] for place in places[: search.count]]))
+        matches = [row for _, row in page]
+        last = page[-1][0] if page else 0
         included = self._included(search, matches)
         entries = [self._entry(row, search, "match") for row in matches]
         entries += [self._entry(row, search, "include") for row in included]
-        more = search.count > 0 and search.offset + len(matches) < total
-        next_offset = search.offset + len(matches) if more else None
-        return searchset(f"{self._settings.base}{path}", pairs, entries, total, next_offset)
+        return searchset(
+            f"{self._settings.base}{path}",
+            pairs,
+            entries,
+            self._total(search) if search.total else None,
+            tuple(places[last - 1]) if 0 < last < len(places) else None,
+        )
+
+    def _total(self, search: SearchQuery) -> int:
+        condition, arguments = self._scope.where(search)
+        sql = f"SELECT count(*) AS n FROM fhir_resource r WHERE {condition}"
+        return int(self._query(sql, arguments)[0]["n"])
+
+    def _places(self, search: SearchQuery) -> list[sqlite3.Row]:
+        """Return the sort values, version and key of a page's matches, and of one more."""
+        condition, arguments = self._scope.where(search)
+        terms = sort_terms(search)
+        columns = [(f"s{index}", descending) for index, (_, descending) in enumerate(terms)]
+        selected = ", ".join(f"{sql} AS s{index}" for index, ((sql, _), _) in enumerate(terms))
+        values = [value for (_, given), _ in terms for value in given]
+        following, cursor = after(columns, search.after) if search.after else ("1", [])
+        order = ", ".join(
+            f"{name} {'DESC' if down else 'ASC'} NULLS LAST" for name, down in columns
+        )
+        return self._query(
+            f"SELECT * FROM (SELECT {selected} FROM fhir_resource r WHERE {condition})"
+            f" WHERE {following} ORDER BY {order} LIMIT ?",
+            [*values, *arguments, *cursor, search.count + 1 if search.count else 0],
+        )
 
     def _entry(self, row: sqlite3.Row, search: SearchQuery, mode: str) -> Json:
         resource = _trim(json.loads(row["body"]), search, self._definitions)
@@ -80,40 +106,51 @@ class Searcher:
                     seen.add(row["key"])
                     frontier.append(row)
             found += frontier
-            if not frontier:
+            if not frontier or len(found) > _MAX_INCLUDED:
                 break
-        return found
+        return found[:_MAX_INCLUDED]
 
     def _forward(self, inclusion: Inclusion, rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
         keys = [row["key"] for row in rows if inclusion.type in {"", row["type"]}]
         parameters = self._reference_parameters(inclusion, {row["type"] for row in rows})
         if not keys or not parameters:
             return []
+        visible, times = self._view.condition
         return self._query(
             "SELECT DISTINCT r.key, r.type, r.id, r.body FROM fhir_index i"
             " JOIN json_each(?) k ON i.resource = k.value JOIN json_each(?) p"
             " ON i.parameter = p.value JOIN fhir_resource r"
             " ON r.type || '/' || r.id = i.value"
             " WHERE r.store = ? AND r.type = substr(i.value, 1, instr(i.value, '/') - 1)"
-            " AND r.id = substr(i.value, instr(i.value, '/') + 1) AND NOT r.deleted"
-            " AND (? = '' OR r.type = ?)",
+            f" AND r.id = substr(i.value, instr(i.value, '/') + 1) AND {visible}"
+            " AND (? = '' OR r.type = ?) LIMIT ?",
             (
                 json.dumps(keys),
                 json.dumps(sorted(parameters)),
                 self._settings.name,
+                *times,
                 inclusion.target,
                 inclusion.target,
+                _MAX_INCLUDED,
             ),
         )
 
     def _backward(self, inclusion: Inclusion, rows: list[sqlite3.Row]) -> list[sqlite3.Row]:
         names = [f"{row['type']}/{row['id']}" for row in rows]
+        visible, times = self._view.condition
         return self._query(
             "SELECT DISTINCT r.key, r.type, r.id, r.body FROM fhir_index i"
             " JOIN json_each(?) n ON i.value = n.value"
             " JOIN fhir_resource r ON r.key = i.resource"
-            " WHERE i.parameter = ? AND r.store = ? AND r.type = ? AND NOT r.deleted",
-            (json.dumps(names), inclusion.parameter, self._settings.name, inclusion.type),
+            f" WHERE i.parameter = ? AND r.store = ? AND r.type = ? AND {visible} LIMIT ?",
+            (
+                json.dumps(names),
+                inclusion.parameter,
+                self._settings.name,
+                inclusion.type,
+                *times,
+                _MAX_INCLUDED,
+            ),
         )
 
     def _reference_parameters(self, inclusion: Inclusion, types: set[str]) -> set[str]:
@@ -140,21 +177,14 @@ def searchset(
     url: str,
     pairs: Iterable[tuple[str, str]],
     entries: list[Json],
-    total: int,
-    next_offset: int | None,
+    total: int | None,
+    following: Cursor | None,
 ) -> Json:
     """Return a searchset bundle with its links."""
-    kept = [(name, value) for name, value in pairs if name != "_page_token"]
-    links = [{"relation": "self", "url": _link(url, kept)}]
-    if next_offset is not None:
-        token = encode_token(next_offset)
-        links.append({"relation": "next", "url": _link(url, [*kept, ("_page_token", token)])})
-    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": total, "link": links}
+    bundle: Json = {"resourceType": "Bundle", "type": "searchset"}
+    bundle |= {} if total is None else {"total": total}
+    bundle["link"] = page_links(url, pairs, following)
     return bundle | ({"entry": entries} if entries else {})
-
-
-def _link(url: str, pairs: list[tuple[str, str]]) -> str:
-    return f"{url}?{urlencode(pairs)}" if pairs else url
 
 
 def _trim(resource: Json, search: SearchQuery, definitions: Definitions) -> Json:

@@ -6,42 +6,49 @@ https://cloud.google.com/healthcare-api/docs/fhir and https://hl7.org/fhir/R4/se
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from localcloud.healthcare.fhir.criteria import split_alternatives
 from localcloud.healthcare.fhir.definitions import Definitions, SearchParameter
 from localcloud.healthcare.fhir.outcomes import FhirError, invalid_query, not_supported
+from localcloud.healthcare.fhir.pages import DEFAULT_COUNT, Cursor, decode_token, parse_count
 
-DEFAULT_COUNT = 100
-MAX_COUNT = 1000
+# Far beyond what anybody asks for; a longer search would overrun SQLite's expression depth.
+_MAX_ALTERNATIVES = 500
+_MAX_CRITERIA = 100
+_MAX_LINKS = 4
 
 _MODIFIERS = {
-    "token": {"missing", "not"},
+    "token": {"missing", "not", "text"},
     "string": {"missing", "exact", "contains"},
     "reference": {"missing"},
     "date": {"missing"},
     "quantity": {"missing"},
     "number": {"missing"},
     "uri": {"missing", "above", "below"},
+    "composite": set[str](),
 }
-_UNSUPPORTED_RESULTS = {"_contained", "_containedType", "_query", "_filter", "_list", "_total"}
+_UNSUPPORTED_RESULTS = {"_contained", "_containedType", "_query", "_filter", "_list"}
 # Stands for all types where only the parameters they have in common are read.
 _ANY_TYPE = "Basic"
 _SORTABLE = {"number", "date", "string", "token", "quantity"}
 _SUMMARIES = {"text", "data", "false"}
+_TOTALS = {"none", "estimate", "accurate"}
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One search parameter with its alternatives; ``chain`` continues on the referred type."""
+    """One search parameter with its alternatives.
+
+    ``chain`` continues on the type referred to, ``referring`` on one that refers here (``_has``).
+    """
 
     parameter: SearchParameter
     modifier: str
-    values: tuple[str, ...]
+    values: tuple[str, ...] = ()
     chain: tuple[tuple[str, Criterion], ...] = ()
+    referring: tuple[str, Criterion] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,10 @@ class SearchQuery:
     revincludes: tuple[Inclusion, ...] = ()
     sort: tuple[tuple[SearchParameter, bool], ...] = ()
     count: int = DEFAULT_COUNT
-    offset: int = 0
+    after: Cursor | None = None
     elements: tuple[str, ...] = ()
     summary: str = "false"
+    total: bool = True
 
 
 def parse_search(
@@ -91,42 +99,11 @@ def parse_search(
     return _Reader(definitions, strict).read(resource_type, list(pairs))
 
 
-def encode_token(offset: int) -> str:
-    return base64.urlsafe_b64encode(f"offset={offset}".encode()).decode().rstrip("=")
-
-
-def decode_token(token: str) -> int:
-    """Return the offset a page token stands for.
-
-    Raises
-    ------
-    FhirError
-        400 when the store never made such a token.
-    """
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-        return int(text.removeprefix("offset="))
-    except (binascii.Error, ValueError) as error:
-        raise invalid_query("invalid _page_token: use the one of the next link") from error
-
-
-def parse_count(text: str) -> int:
-    """Return a page size: 100 unless asked, at most 1000.
-
-    Raises
-    ------
-    FhirError
-        400 when it is not a whole number.
-    """
-    if text and not text.isdecimal():
-        raise invalid_query("_count must be a whole number")
-    return min(int(text or DEFAULT_COUNT), MAX_COUNT)
-
-
 @dataclass(frozen=True)
 class _Reader:
     definitions: Definitions
     strict: bool
+    links: int = 0
 
     def read(self, resource_type: str | None, pairs: list[tuple[str, str]]) -> SearchQuery:
         types = self._types(resource_type, pairs)
@@ -144,16 +121,21 @@ class _Reader:
             elif value:
                 criterion = self._criterion(base, name, value)
                 criteria += [criterion] if criterion else []
+        if len(criteria) > _MAX_CRITERIA:
+            raise invalid_query(f"a search may have {_MAX_CRITERIA} criteria")
+        sort = self._sort(base, _last(results, "_sort", ""))
         return SearchQuery(
             types=types,
             criteria=tuple(criteria),
             includes=self._inclusions(results.get("_include", []), wildcard=True),
             revincludes=self._inclusions(results.get("_revinclude", []), wildcard=False),
-            sort=self._sort(base, _last(results, "_sort", "")),
+            sort=sort,
             count=parse_count(_last(results, "_count", "")),
-            offset=decode_token(token) if (token := _last(results, "_page_token", "")) else 0,
+            # Every page is cut after the sort values, the version and the key of the last match.
+            after=decode_token(_last(results, "_page_token", ""), len(sort) + 2),
             elements=tuple(filter(None, _last(results, "_elements", "").split(","))),
-            summary=_summary(_last(results, "_summary", "false")),
+            summary=_one_of("_summary", _last(results, "_summary", "false"), _SUMMARIES),
+            total=_one_of("_total", _last(results, "_total", "accurate"), _TOTALS) != "none",
         )
 
     def _types(self, resource_type: str | None, pairs: list[tuple[str, str]]) -> tuple[str, ...]:
@@ -169,6 +151,8 @@ class _Reader:
             raise invalid_query(diagnostics)
 
     def _criterion(self, resource_type: str, name: str, value: str) -> Criterion | None:
+        if name.startswith("_has:"):
+            return self._has(name, value)
         head, dot, rest = name.partition(".")
         stem, _, modifier = head.partition(":")
         parameter = self.definitions.search[resource_type].get(stem)
@@ -176,11 +160,27 @@ class _Reader:
             self._unknown(f"unknown search parameter {stem} for {resource_type}")
             return None
         values = tuple(split_alternatives(value))
+        if len(values) > _MAX_ALTERNATIVES and stem != "_id":
+            raise invalid_query(f"a criterion may have {_MAX_ALTERNATIVES} alternatives")
         if dot or (modifier in self.definitions.resource_types):
             return self._chained(parameter, modifier, rest, value)
         if modifier and modifier not in _MODIFIERS[parameter.type]:
             raise not_supported(f"modifier {modifier} is not supported for {stem}")
         return Criterion(parameter, modifier, values)
+
+    def _next_link(self, *, strict: bool) -> _Reader:
+        if self.links >= _MAX_LINKS:
+            raise not_supported(f"a search may follow {_MAX_LINKS} references in a row")
+        return _Reader(self.definitions, strict, self.links + 1)
+
+    def _has(self, name: str, value: str) -> Criterion | None:
+        """Read ``_has:Type:reference:parameter``: those to which a match of Type refers."""
+        _, resource_type, link, rest = [*name.split(":", 3), "", "", ""][:4]
+        parameter = self.definitions.search.get(resource_type, {}).get(link)
+        if parameter is None or parameter.type != "reference" or not rest:
+            raise invalid_query("want _has:Type:reference-parameter:parameter")
+        inner = self._next_link(strict=self.strict)._criterion(resource_type, rest, value)
+        return Criterion(parameter, "", referring=(resource_type, inner)) if inner else None
 
     def _chained(
         self, parameter: SearchParameter, target: str, rest: str, value: str
@@ -194,13 +194,13 @@ class _Reader:
             )
             return Criterion(parameter, "", typed)
         targets = (target,) if target else parameter.targets
-        lenient = _Reader(self.definitions, strict=False)
+        lenient = self._next_link(strict=False)
         chain = [(name, lenient._criterion(name, rest, value)) for name in targets]
         found = tuple((name, item) for name, item in chain if item is not None)
         if not found:
             self._unknown(f"no type that {parameter.name} refers to has {rest}")
             return None
-        return Criterion(parameter, "", (), found)
+        return Criterion(parameter, "", chain=found)
 
     def _inclusions(
         self, listed: list[tuple[str, str]], *, wildcard: bool
@@ -232,7 +232,7 @@ class _Reader:
 
 _RESULT_PARAMETERS = {
     "_count", "_page_token", "_sort", "_include", "_revinclude", "_elements", "_summary", "_type",
-    "_format", "_pretty",
+    "_format", "_pretty", "_total",
 }  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def _last(results: dict[str, list[tuple[str, str]]], name: str, default: str) ->
     return results[name][-1][1] if name in results else default
 
 
-def _summary(text: str) -> str:
-    if text not in _SUMMARIES:
-        raise not_supported("_summary must be text, data or false")
+def _one_of(name: str, text: str, allowed: set[str]) -> str:
+    if text not in allowed:
+        raise not_supported(f"{name} must be one of {', '.join(sorted(allowed))}")
     return text

@@ -1,104 +1,153 @@
 """Search criteria as SQL over the index.
 
-Source: https://hl7.org/fhir/R4/search.html for the meaning of each type and prefix
+Source: https://hl7.org/fhir/R4/search.html
 """
 
 # ruff: noqa: S608 - the SQL is put together from constants of this module; values are bound.
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
-from localcloud.healthcare.fhir.criteria import split_token, unescape
-from localcloud.healthcare.fhir.definitions import SearchParameter
-from localcloud.healthcare.fhir.index import fold
+from localcloud.healthcare.fhir.criteria import split_parts, unescape
+from localcloud.healthcare.fhir.index import NARRATIVE, TEXT_SUFFIX, fold
+from localcloud.healthcare.fhir.lag import Sql, View
 from localcloud.healthcare.fhir.outcomes import invalid_query
-from localcloud.healthcare.fhir.references import parse_local
 from localcloud.healthcare.fhir.search_query import Criterion, SearchQuery
-from localcloud.healthcare.fhir.temporal import date_range
+from localcloud.healthcare.fhir.terms import last_updated, term
 
-Sql = tuple[str, list[Any]]
-
-_PREFIXED = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.+)")
-_NUMBER = re.compile(r"[+-]?\d+(?P<fraction>\.\d+)?([eE][+-]?\d+)?")
-# Each compares the stored range (low, high) with the wanted one (:low, :high).
-_COMPARISONS = {
-    "eq": "({low} >= ? AND {high} <= ?)",
-    "ne": "NOT ({low} >= ? AND {high} <= ?)",
-    "ap": "({high} >= ? AND {low} <= ?)",
-    "gt": "{high} > ?",
-    "ge": "{high} >= ?",
-    "lt": "{low} < ?",
-    "le": "{low} <= ?",
-    "sa": "{low} > ?",
-    "eb": "{high} < ?",
-}
-_USES_LOW = {"ge", "lt", "eb"}
-_APPROXIMATELY = 0.1
+_EVERY_WORD = "instr(lower(coalesce(i.value, '') || ' ' || coalesce(i.system, '')), ?) > 0"
 
 
-def where(query: SearchQuery, store: str, base: str) -> Sql:
-    """Return the condition on ``fhir_resource r`` that a search stands for."""
-    clauses, arguments = ["r.store = ?", "NOT r.deleted"], [store]
-    if query.types:
-        clauses.append(f"r.type IN ({', '.join('?' * len(query.types))})")
-        arguments += query.types
-    for criterion in query.criteria:
-        clause, values = _criterion(criterion, store, base)
-        clauses.append(clause)
-        arguments += values
-    return " AND ".join(clauses), arguments
+@dataclass(frozen=True)
+class Scope:
+    """What a search looks at: one store, by name and base URL, and which state of it."""
+
+    store: str
+    base: str
+    view: View
+
+    def where(self, query: SearchQuery) -> Sql:
+        """Return the condition on ``fhir_resource r`` that a search stands for."""
+        condition, arguments = self._live(query.types)
+        clauses = [condition]
+        for criterion in query.criteria:
+            clause, values = self._criterion(criterion)
+            clauses.append(clause)
+            arguments += values
+        return " AND ".join(clauses), arguments
+
+    def _live(self, types: tuple[str, ...]) -> Sql:
+        visible, times = self.view.condition
+        condition, arguments = f"r.store = ? AND {visible}", [self.store, *times]
+        if types:
+            condition += f" AND r.type IN ({', '.join('?' * len(types))})"
+        return condition, [*arguments, *types]
+
+    def _criterion(self, criterion: Criterion) -> Sql:
+        if (own := _OWN_TERMS.get(criterion.parameter.name)) is not None:
+            return own(criterion)
+        if criterion.modifier == "missing":
+            return _missing(criterion)
+        if criterion.referring is not None:
+            return self._referred(criterion, *criterion.referring)
+        if criterion.chain:
+            return self._chained(criterion)
+        if criterion.parameter.type == "composite":
+            return self._composite(criterion)
+        return self._plain(criterion)
+
+    def _plain(self, criterion: Criterion) -> Sql:
+        parameter, modifier = criterion.parameter, criterion.modifier
+        terms = [term(parameter, modifier, value, self.base) for value in criterion.values]
+        condition, arguments = _either(terms)
+        negation = "NOT " if modifier == "not" else ""
+        suffix = TEXT_SUFFIX if modifier == "text" else ""
+        return (
+            f"{negation}r.key IN (SELECT i.resource FROM fhir_index i"
+            f" WHERE i.parameter = ? AND {condition})",
+            [parameter.name + suffix, *arguments],
+        )
+
+    def _composite(self, criterion: Criterion) -> Sql:
+        """All parts must be found at one place: in one component, or on the resource itself."""
+        components = criterion.parameter.components
+        terms: list[Sql] = []
+        for value in criterion.values:
+            parts = split_parts(value)
+            if len(parts) != len(components):
+                raise invalid_query(f"{criterion.parameter.name} takes {len(components)} parts")
+            clauses, arguments = [], []
+            for component, part in zip(components, parts, strict=True):
+                condition, values = term(component, "", part, self.base)
+                clauses.append(
+                    "SELECT i.resource, i.place FROM fhir_index i"
+                    f" WHERE i.parameter = ? AND {condition}"
+                )
+                arguments += [component.name, *values]
+            both = " INTERSECT ".join(clauses)
+            terms.append((f"r.key IN (SELECT resource FROM ({both}))", arguments))
+        return _either(terms)
+
+    def _chained(self, criterion: Criterion) -> Sql:
+        terms: list[Sql] = []
+        for resource_type, inner in criterion.chain:
+            live, times = self._live((resource_type,))
+            clause, values = self._criterion(inner)
+            terms.append(
+                (
+                    "i.value IN (SELECT r.type || '/' || r.id FROM fhir_resource r"
+                    f" WHERE {live} AND {clause})",
+                    [*times, *values],
+                )
+            )
+        condition, arguments = _either(terms)
+        return (
+            f"r.key IN (SELECT i.resource FROM fhir_index i WHERE i.parameter = ? AND {condition})",
+            [criterion.parameter.name, *arguments],
+        )
+
+    def _referred(self, criterion: Criterion, resource_type: str, inner: Criterion) -> Sql:
+        """``_has``: a resource of another type, which matches, refers to this one."""
+        live, times = self._live((resource_type,))
+        clause, values = self._criterion(inner)
+        return (
+            "r.type || '/' || r.id IN (SELECT i.value FROM fhir_index i WHERE i.parameter = ?"
+            f" AND i.resource IN (SELECT r.key FROM fhir_resource r WHERE {live} AND {clause}))",
+            [criterion.parameter.name, *times, *values],
+        )
 
 
-def order_by(query: SearchQuery) -> Sql:
-    """Return the ORDER BY terms; newest first is the default and the last tie-breaker."""
-    terms, arguments = [], []
+def sort_terms(query: SearchQuery) -> list[tuple[Sql, bool]]:
+    """Return what to order by, each with whether it descends; newest first is the default."""
+    terms: list[tuple[Sql, bool]] = []
     for parameter, descending in query.sort:
-        direction = "DESC" if descending else "ASC"
         if parameter.name == "_lastUpdated":
-            terms.append(f"r.version {direction}")
+            terms.append((("r.version", []), descending))
         elif parameter.name == "_id":
-            terms.append(f"r.id {direction}")
+            terms.append((("r.id", []), descending))
         else:
             column = "low" if parameter.type in {"date", "number", "quantity"} else "value"
-            terms.append(
+            first = (
                 f"(SELECT i.{column} FROM fhir_index i WHERE i.resource = r.key"
-                f" AND i.parameter = ? ORDER BY i.rowid LIMIT 1) {direction} NULLS LAST"
+                " AND i.parameter = ? ORDER BY i.rowid LIMIT 1)"
             )
-            arguments.append(parameter.name)
-    return ", ".join([*terms, "r.version DESC", "r.key DESC"]), arguments
-
-
-def _criterion(criterion: Criterion, store: str, base: str) -> Sql:
-    parameter = criterion.parameter
-    if parameter.name == "_id":
-        marks = ", ".join("?" * len(criterion.values))
-        return f"r.id IN ({marks})", [unescape(value) for value in criterion.values]
-    if parameter.name == "_lastUpdated":
-        return _either([_range("r.version", "r.version", *_date(v)) for v in criterion.values])
-    if criterion.modifier == "missing":
-        return _missing(criterion)
-    if criterion.chain:
-        return _chained(criterion, store, base)
-    terms = [_TERMS[parameter.type](value, criterion.modifier, base) for value in criterion.values]
-    if parameter.type == "reference":
-        terms = [
-            _typed(term, value, parameter, base)
-            for term, value in zip(terms, criterion.values, strict=True)
-        ]
-    condition, arguments = _either(terms)
-    negation = "NOT " if criterion.modifier == "not" else ""
-    return (
-        f"{negation}r.key IN (SELECT i.resource FROM fhir_index i"
-        f" WHERE i.parameter = ? AND {condition})",
-        [parameter.name, *arguments],
-    )
+            terms.append(((first, [parameter.name]), descending))
+    return [*terms, (("r.version", []), True), (("r.key", []), True)]
 
 
 def _either(terms: list[Sql]) -> Sql:
     condition = " OR ".join(clause for clause, _ in terms)
     return f"({condition})", [value for _, values in terms for value in values]
+
+
+def _ids(criterion: Criterion) -> Sql:
+    marks = ", ".join("?" * len(criterion.values))
+    return f"r.id IN ({marks})", [unescape(value) for value in criterion.values]
+
+
+def _updated(criterion: Criterion) -> Sql:
+    return _either([last_updated(value) for value in criterion.values])
 
 
 def _missing(criterion: Criterion) -> Sql:
@@ -112,118 +161,19 @@ def _missing(criterion: Criterion) -> Sql:
     )
 
 
-def _chained(criterion: Criterion, store: str, base: str) -> Sql:
-    terms, arguments = [], []
-    for resource_type, inner in criterion.chain:
-        clause, values = _criterion(inner, store, base)
-        terms.append(
-            "i.value IN (SELECT r.type || '/' || r.id FROM fhir_resource r"
-            f" WHERE r.store = ? AND r.type = ? AND NOT r.deleted AND {clause})"
-        )
-        arguments += [store, resource_type, *values]
-    return (
-        "r.key IN (SELECT i.resource FROM fhir_index i"
-        f" WHERE i.parameter = ? AND ({' OR '.join(terms)}))",
-        [criterion.parameter.name, *arguments],
-    )
+def _words(criterion: Criterion) -> Sql:
+    """``_text`` looks in the narrative, ``_content`` in all that is searchable; for every word."""
+    narrative = criterion.parameter.name == "_text"
+    words = [fold(word) for word in " ".join(criterion.values).split()]
+    where = "i.resource = r.key" + (" AND i.parameter = ?" if narrative else "")
+    clause = f"EXISTS (SELECT 1 FROM fhir_index i WHERE {where} AND {_EVERY_WORD})"
+    found = [[NARRATIVE, word] if narrative else [word] for word in words]
+    return " AND ".join([clause] * len(words)) or "0", [item for pair in found for item in pair]
 
 
-def _token(value: str, _: str, __: str) -> Sql:
-    system, code = split_token(value)
-    if system is None:
-        return "i.value = ?", [code]
-    if not code:
-        return "i.system = ?", [system]
-    if not system:
-        return "(i.system IS NULL AND i.value = ?)", [code]
-    return "(i.system = ? AND i.value = ?)", [system, code]
-
-
-def _reference(value: str, _: str, base: str) -> Sql:
-    text = unescape(value)
-    local = parse_local(text, base)
-    return "i.value = ?", [local.name if local else text]
-
-
-def _typed(term: Sql, value: str, parameter: SearchParameter, base: str) -> Sql:
-    if "/" in value or ":" in value:
-        return term
-    # A bare id may name any type the parameter refers to.
-    if not parameter.targets:
-        return "substr(i.value, instr(i.value, '/') + 1) = ?", [value]
-    marks = ", ".join("?" * len(parameter.targets))
-    return f"i.value IN ({marks})", [f"{name}/{value}" for name in parameter.targets]
-
-
-def _string(value: str, modifier: str, _: str) -> Sql:
-    text = unescape(value)
-    if modifier == "exact":
-        return "i.system = ?", [text]
-    if modifier == "contains":
-        return "instr(i.value, ?) > 0", [fold(text)]
-    folded = fold(text)
-    return "substr(i.value, 1, ?) = ?", [len(folded), folded]
-
-
-def _uri(value: str, modifier: str, _: str) -> Sql:
-    text = unescape(value)
-    if modifier == "below":
-        return "(i.value = ? OR substr(i.value, 1, ?) = ?)", [text, len(text) + 1, f"{text}/"]
-    if modifier == "above":
-        return "(i.value = ? OR substr(?, 1, length(i.value) + 1) = i.value || '/')", [text, text]
-    return "i.value = ?", [text]
-
-
-def _date(value: str) -> tuple[str, float, float]:
-    prefix, text = _split_prefix(value)
-    try:
-        return prefix, *date_range(text.replace(" ", "+"))
-    except ValueError as error:
-        raise invalid_query("invalid date: want YYYY-MM-DD or an instant with its zone") from error
-
-
-def _date_term(value: str, _: str, __: str) -> Sql:
-    return _range("i.low", "i.high", *_date(value))
-
-
-def _quantity(value: str, _: str, __: str) -> Sql:
-    text, bar, unit = value.partition("|")
-    prefix, number = _split_prefix(text)
-    if (match := _NUMBER.fullmatch(number)) is None:
-        raise invalid_query("invalid number")
-    centre = float(number)
-    # 8.4 means 8.35 to 8.45: half a unit of the last digit given.
-    half = 0.5 * 10.0 ** -(len(match["fraction"] or ".") - 1)
-    half = max(half, abs(centre) * _APPROXIMATELY) if prefix == "ap" else half
-    exact = prefix not in {"eq", "ne", "ap"}
-    low, high = (centre, centre) if exact else (centre - half, centre + half)
-    clause, arguments = _range("i.low", "i.high", prefix, low, high)
-    system, _, code = unit.rpartition("|")
-    if bar and system:
-        clause, arguments = f"({clause} AND i.system = ?)", [*arguments, system]
-    if bar and code:
-        clause, arguments = f"({clause} AND i.value = ?)", [*arguments, code]
-    return clause, arguments
-
-
-def _split_prefix(value: str) -> tuple[str, str]:
-    match = _PREFIXED.fullmatch(value)
-    return (match[1] or "eq", match[2]) if match else ("eq", value)
-
-
-def _range(low: str, high: str, prefix: str, wanted_low: float, wanted_high: float) -> Sql:
-    clause = _COMPARISONS[prefix].format(low=low, high=high)
-    if clause.count("?") == 2:
-        return clause, [wanted_low, wanted_high]
-    return clause, [wanted_low if prefix in _USES_LOW else wanted_high]
-
-
-_TERMS: Mapping[str, Callable[[str, str, str], Sql]] = {
-    "token": _token,
-    "reference": _reference,
-    "string": _string,
-    "uri": _uri,
-    "date": _date_term,
-    "quantity": _quantity,
-    "number": _quantity,
+_OWN_TERMS: Mapping[str, Callable[[Criterion], Sql]] = {
+    "_id": _ids,
+    "_lastUpdated": _updated,
+    "_text": _words,
+    "_content": _words,
 }

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.errors import GoogleError
 from localcloud.healthcare.fhir.definitions import Definitions, load
+from localcloud.healthcare.fhir.lag import NEWEST, View, microseconds_of
 from localcloud.healthcare.fhir.notifications import Outbox, enqueue
-from localcloud.healthcare.fhir.records import MIGRATIONS, Records, drop_store
+from localcloud.healthcare.fhir.records import MIGRATIONS, Records, drop_store, forget_hidden
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.work import Work
 from localcloud.healthcare.stores import Resources
@@ -72,13 +73,21 @@ class FhirStores:
     def write(self, settings: StoreSettings, run: Callable[[Work], _Result]) -> _Result:
         """Do a unit of work: all of it is durable when this returns, none if it raises."""
         with self._database.write() as tx:
-            work = Work(tx, settings, self.definitions, _now)
+            forget_hidden(tx, _now())
+            work = Work(tx, settings, self.definitions, _now, self._lag())
             result = run(work)
             work.check_references()
             announced = enqueue(tx, settings, work.changes)
         if announced:
             self._outbox.flush()
         return result
+
+    def view(self, *, synchronous: bool) -> View:
+        """Return what a search that starts now sees."""
+        return NEWEST if synchronous else View(self._lag(), _now())
+
+    def _lag(self) -> int:
+        return microseconds_of(self.behaviour.current.index_lag_seconds)
 
     def purge(self, run: Callable[[sqlite3.Connection], None]) -> None:
         """Remove history in a transaction that nobody is notified of."""

@@ -23,6 +23,7 @@ from localcloud.healthcare.fhir.outcomes import (
 from localcloud.healthcare.fhir.records import (
     Record,
     Records,
+    State,
     Version,
     save,
     save_version,
@@ -53,12 +54,15 @@ class Work:
     ----------
     now
         Microseconds since 1970.
+    lag
+        Microseconds until searches see what is written.
     """
 
     tx: sqlite3.Connection
     settings: StoreSettings
     definitions: Definitions
     now: Clock
+    lag: int = 0
     changes: list[Change] = field(default_factory=list)
     place: str = ""
 
@@ -99,7 +103,8 @@ class Work:
         """Delete a resource; its versions stay unless the store keeps none."""
         version = self._next_version(current)
         body = {key: current.resource[key] for key in ("resourceType", "id")}
-        key = save(self.tx, self.settings.name, body, version, rows=(), targets=(), deleted=True)
+        state = State(body, version, self._visible_at(version, current), deleted=True)
+        key = save(self.tx, self.settings.name, state, current)
         if self.settings.versioning:
             save_version(self.tx, key, Version(version, "DELETE", "200", None))
         else:
@@ -149,18 +154,18 @@ class Work:
             for _, text in references(resource, self.settings.references_in_extensions)
             if (local := parse_local(text, base))
         }
-        key = save(
-            self.tx,
-            self.settings.name,
-            resource,
-            version,
-            rows=index_rows(resource, self.definitions, base),
-            targets=targets,
-        )
+        rows = index_rows(resource, self.definitions, base)
+        state = State(resource, version, self._visible_at(version, current), rows, targets)
+        key = save(self.tx, self.settings.name, state, current)
         if self.settings.versioning:
             save_version(self.tx, key, Version(version, verb, status, resource))
         self.changes.append(Change(action, resource, version, self.place))
         return resource
+
+    def _visible_at(self, version: int, current: Record | None) -> int:
+        # The index takes the changes of a resource in order, even when the lag was shortened.
+        earlier = current.visible_at if current and self.lag else 0
+        return max(version + self.lag, earlier)
 
     def _next_version(self, current: Record | None) -> int:
         # Two writes within a microsecond, or a clock set back, must still be in order.
