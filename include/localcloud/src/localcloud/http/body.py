@@ -40,6 +40,10 @@ class Body:
         """Return the bytes; of a large body this is a copy in memory."""
         return self._content if isinstance(self._content, bytes) else self._content[:]
 
+    def find(self, wanted: bytes, start: int, end: int | None = None) -> int:
+        """Return where bytes occur first, -1 when nowhere."""
+        return self._content.find(wanted, start, len(self) if end is None else end)
+
     def __len__(self) -> int:
         return len(self._content)
 
@@ -87,6 +91,7 @@ def _unnamed_file(folder: Path | None) -> BinaryIO:
 
 
 def _append(file: BinaryIO, chunks: list[bytes]) -> None:
-    rest = memoryview(b"".join(chunks))
-    while rest:
-        rest = rest[file.write(rest) :]
+    for chunk in chunks:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[file.write(rest) :]

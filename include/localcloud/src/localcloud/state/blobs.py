@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,15 @@ class Blob:
     size: int
     md5_b64: str
     crc32c_b64: str
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Bytes that are on disk under a name of no meaning, to be kept or dropped."""
+
+    temporary: Path
+    sha256: str
+    size: int
 
 
 class Blobs:
@@ -61,6 +70,33 @@ class Blobs:
         finally:
             temporary.unlink(missing_ok=True)
         return blob
+
+    def stage(self, data: bytes | memoryview) -> Staged:
+        """Write bytes to disk without storing them yet; any thread may do so.
+
+        With ``keep`` this makes many blobs durable with few waits for the disk.
+        """
+        temporary = self._incoming / uuid.uuid4().hex
+        with temporary.open("wb", buffering=0) as file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fdatasync(file.fileno())
+        return Staged(temporary, hashlib.sha256(data).hexdigest(), len(data))
+
+    def keep(self, staged: Sequence[Staged]) -> None:
+        """Store what is staged; it is there after a power cut when this returns."""
+        folders: set[Path] = set()
+        for item in staged:
+            final = self.path(item.sha256)
+            if final.exists():
+                item.temporary.unlink()
+                continue
+            final.parent.mkdir(exist_ok=True)
+            item.temporary.rename(final)
+            folders.add(final.parent)
+        for folder in sorted(folders):
+            _sync_folder(folder)
 
     def read(self, sha256: str, start: int | None = None, end: int | None = None) -> bytes:
         """Return bytes ``start`` (inclusive) to ``end`` (exclusive) of a blob."""

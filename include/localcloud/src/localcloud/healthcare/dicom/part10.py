@@ -12,9 +12,9 @@ import logging
 import re
 import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 from pydicom import config
 from pydicom.charset import convert_encodings
@@ -34,6 +34,7 @@ from localcloud.healthcare.dicom.header import (
     first_value,
     with_pixel_reference,
 )
+from localcloud.healthcare.dicom.stream import ByteView, TooLarge, inflated
 
 # The store takes what it is given and judges structure only, as Google's does. Warnings are off
 # because they quote values, which are patients' data.
@@ -49,7 +50,6 @@ StopWhen = Callable[[BaseTag, str | None, int], bool]
 _PREAMBLE_BYTES = 128
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM, _SEQUENCE_DELIMITER = 0xFFFEE000, 0xFFFEE0DD
-_MAX_INFLATED_BYTES = 1 << 30
 _UID = re.compile(r"[0-9.]{1,64}")
 _REQUIRED_UIDS = {
     "0020000D": "StudyInstanceUID",
@@ -80,7 +80,7 @@ class ParsedFile:
     header: Header
 
 
-def parse_file(data: bytes) -> ParsedFile:
+def parse_file(data: bytes | memoryview) -> ParsedFile:
     """Read a DICOM Part 10 file.
 
     Raises
@@ -89,7 +89,7 @@ def parse_file(data: bytes) -> ParsedFile:
         When it is no such file, ends early, repeats an element, or lacks an identifying UID.
     """
     try:
-        transfer_syntax, dataset, pixels = _read(data)
+        transfer_syntax, dataset, pixels = _read(memoryview(data))
         header = dataset_json(dataset)
     except InvalidDicom:
         raise
@@ -119,27 +119,32 @@ def _identified(transfer_syntax: str, header: Header) -> ParsedFile:
     )
 
 
-def _read(data: bytes) -> tuple[str, Dataset, tuple[str, str] | None]:
+def _read(data: memoryview) -> tuple[str, Dataset, tuple[str, str] | None]:
     if data[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] != b"DICM":
         raise InvalidDicom("invalid DICOM file: no DICM prefix after the preamble")
-    stream = io.BytesIO(data)
+    stream = ByteView(data)
     stream.seek(_PREAMBLE_BYTES + 4)
-    meta = Dataset(dict(_elements(stream, len(data), False, True, _after_group_2)))
+    meta = Dataset(dict(_elements(stream, False, True, _after_group_2)))
     transfer_syntax = str(meta.get("TransferSyntaxUID", "")).strip()
     if not transfer_syntax:
         raise InvalidDicom("invalid DICOM file: TransferSyntaxUID (0002,0010) is missing")
     if transfer_syntax == DeflatedExplicitVRLittleEndian:
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        stream = io.BytesIO(inflate.decompress(stream.read(), _MAX_INFLATED_BYTES))
+        stream = _inflated(data[stream.tell() :])
     implicit = transfer_syntax == ImplicitVRLittleEndian
     little = transfer_syntax != ExplicitVRBigEndian
-    size = len(stream.getbuffer())
-    elements = dict(_elements(stream, size, implicit, little, _at_pixel_data))
-    pixels = _pixel_element(stream, size, implicit, little)
+    elements = dict(_elements(stream, implicit, little, _at_pixel_data))
+    pixels = _pixel_element(stream, implicit, little)
     dataset = Dataset(elements)
     charset = dataset.get("SpecificCharacterSet", "ISO_IR 6")
     dataset.set_original_encoding(implicit, little, convert_encodings(charset))
     return transfer_syntax, dataset, pixels
+
+
+def _inflated(data: memoryview) -> ByteView:
+    try:
+        return inflated(data)
+    except TooLarge as error:
+        raise InvalidDicom("invalid DICOM file: the deflated dataset is too large") from error
 
 
 def _after_group_2(tag: BaseTag, _vr: str | None, _length: int) -> bool:
@@ -151,11 +156,12 @@ def _at_pixel_data(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 
 def _elements(
-    stream: io.BytesIO, size: int, implicit: bool, little: bool, stop_when: StopWhen
+    stream: ByteView, implicit: bool, little: bool, stop_when: StopWhen
 ) -> Iterator[tuple[BaseTag, DataElement | RawDataElement]]:
     seen: set[int] = set()
     end = stream.tell()
-    for element in data_element_generator(stream, implicit, little, stop_when):
+    file = cast(BinaryIO, stream)
+    for element in data_element_generator(file, implicit, little, stop_when):
         if element.tag in seen:
             raise InvalidDicom(f"invalid DICOM file: element {element.tag} occurs twice")
         if isinstance(element, RawDataElement) and _is_cut(element):
@@ -163,7 +169,7 @@ def _elements(
         seen.add(element.tag)
         end = stream.tell()
         yield element.tag, element
-    if stream.tell() == size and end < size:
+    if stream.tell() >= stream.size and end < stream.size:
         raise InvalidDicom("invalid DICOM file: it ends inside the header of an element")
 
 
@@ -172,9 +178,7 @@ def _is_cut(element: RawDataElement) -> bool:
     return defined and len(element.value or b"") < element.length
 
 
-def _pixel_element(
-    stream: io.BytesIO, size: int, implicit: bool, little: bool
-) -> tuple[str, str] | None:
+def _pixel_element(stream: ByteView, implicit: bool, little: bool) -> tuple[str, str] | None:
     """Return the tag and VR of the pixel data element, having checked that it is all there."""
     order = "<" if little else ">"
     head = stream.read(8 if implicit else 12)
@@ -185,13 +189,13 @@ def _pixel_element(
     group, number = struct.unpack(order + "HH", head[:4])
     length = struct.unpack(order + "L", head[-4:])[0]
     if length == _UNDEFINED_LENGTH:
-        _check_fragments(stream, size, order)
-    elif stream.tell() + length > size:
+        _check_fragments(stream, order)
+    elif stream.tell() + length > stream.size:
         raise InvalidDicom("invalid DICOM file: it ends inside the pixel data")
     return f"{group:04X}{number:04X}", "OW" if implicit else head[4:6].decode("ascii")
 
 
-def _check_fragments(stream: io.BytesIO, size: int, order: str) -> None:
+def _check_fragments(stream: ByteView, order: str) -> None:
     while True:
         item = stream.read(8)
         if len(item) < 8:
@@ -200,6 +204,6 @@ def _check_fragments(stream: io.BytesIO, size: int, order: str) -> None:
         tag = group << 16 | element
         if tag == _SEQUENCE_DELIMITER:
             return
-        if tag != _ITEM or stream.tell() + length > size:
+        if tag != _ITEM or stream.tell() + length > stream.size:
             raise InvalidDicom("invalid DICOM file: the encapsulated pixel data is damaged")
         stream.seek(length, io.SEEK_CUR)

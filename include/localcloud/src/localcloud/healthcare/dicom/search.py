@@ -168,10 +168,10 @@ def search(index: Index, scope: Scope, level: Level, query: SearchQuery) -> list
 
 def _where(
     index: Index, scope: Scope, level: Level, query: SearchQuery
-) -> tuple[str, list[str | int]]:
-    where, arguments = scope.where()
+) -> tuple[str, list[str | float]]:
+    where, arguments = scope.where_searched(index.lag_seconds)
     terms: list[str] = [where]
-    values: list[str | int] = [*arguments]
+    values: list[str | float] = [*arguments]
     for tag, value in query.conditions.items():
         column = level.columns[tag]
         if value == "":

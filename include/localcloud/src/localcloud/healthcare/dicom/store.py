@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.healthcare.dicom.admin import DicomAdminMethods
+from localcloud.healthcare.dicom.deletions import Deletions
 from localcloud.healthcare.dicom.index import Index
 from localcloud.healthcare.dicom.ingest import Ingest
 from localcloud.healthcare.dicom.notifications import Notifications
@@ -41,7 +42,7 @@ class Surroundings:
 
 def dicom_handlers(around: Surroundings) -> list[object]:
     """Build what serves DICOMweb, import and metrics, and remove files nothing refers to."""
-    index = Index(around.database)
+    index = Index(around.database, around.behaviour)
     classes = StorageClasses(around.database)
     # In this order: classes are found by the instances of the store.
     around.resources.on_delete(DICOM.collection, classes.forget_store)
@@ -50,10 +51,11 @@ def dicom_handlers(around: Surroundings) -> list[object]:
     outbox = Outbox(around.database, around.publisher)
     notifications = Notifications(outbox, around.resources, classes, around.topic_exists)
     notifications.flush()
-    ingest = Ingest(index, around.blobs, notifications)
+    deletions = Deletions(index, notifications, around.operations)
+    ingest = Ingest(index, around.blobs, notifications, deletions)
     return [
         DicomStoreMethods(index, ingest, around.resources),
         DicomRetrieveMethods(index, Retriever(index, around.blobs), around.resources),
-        DicomDeleteMethods(index, notifications, around.resources, around.operations),
+        DicomDeleteMethods(index, deletions, around.resources),
         DicomAdminMethods(index, ingest, around.objects, around.resources, around.operations),
     ]

@@ -42,7 +42,7 @@ _DETAIL_JSON_CREATOR = "00090010"
 _DETAIL_JSON = "00091097"
 
 
-def request_files(call: Call) -> list[bytes]:
+def request_files(call: Call) -> list[memoryview]:
     """Return the DICOM files of a request, multipart or single.
 
     Raises
@@ -52,12 +52,12 @@ def request_files(call: Call) -> list[bytes]:
     """
     content_type = MediaType.parse(call.headers.get("content-type", ""))
     if content_type.name == _DICOM:
-        parts = [multipart.Part(content_type, call.body)]
+        parts = [multipart.Part(content_type, "", call.payload.view)]
     elif content_type.name == "multipart/related":
         boundary = content_type.parameters.get("boundary", "")
         if not boundary:
             raise invalid("invalid Content-Type: multipart/related needs a boundary")
-        parts = multipart.split(call.body, boundary)
+        parts = multipart.split(call.payload, boundary)
     else:
         raise invalid(f"unsupported Content-Type {content_type.name!r}: send {_DICOM}")
     for part in parts:

@@ -9,11 +9,11 @@ import json
 
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom import search, stow
+from localcloud.healthcare.dicom.deletions import Deletions
 from localcloud.healthcare.dicom.index import Index, Instance, Scope
 from localcloud.healthcare.dicom.ingest import Ingest
-from localcloud.healthcare.dicom.notifications import Action, Notifications
+from localcloud.healthcare.dicom.notifications import Action
 from localcloud.healthcare.dicom.retrieve import Retriever
-from localcloud.healthcare.operations import EMPTY, Operations
 from localcloud.healthcare.resources import invalid, not_found
 from localcloud.healthcare.stores import Resources
 from localcloud.http.call import Call, Reply
@@ -121,42 +121,28 @@ class DicomRetrieveMethods:
 
 
 class DicomDeleteMethods:
-    """Delete an instance at once; a series or a study as an operation."""
+    """Delete an instance at once, a series or a study as an operation."""
 
-    def __init__(
-        self,
-        index: Index,
-        notifications: Notifications,
-        resources: Resources,
-        operations: Operations,
-    ) -> None:
+    def __init__(self, index: Index, deletions: Deletions, resources: Resources) -> None:
         self._index = index
-        self._notifications = notifications
+        self._deletions = deletions
         self._resources = resources
-        self._operations = operations
 
     @serves(f"{_INSTANCES}.delete")
     def delete_instance(self, call: Call) -> Reply:
-        """Delete at once."""
-        self._delete(call)
+        """Delete at once; a search may still list it for a while."""
+        scope = _scope(call, self._resources)
+        if not self._deletions.delete(scope):
+            raise _missing(scope)
         return Reply.json({})
 
     @serves(f"{_STUDIES}.delete", f"{_SERIES}.delete")
     def delete_many(self, call: Call) -> Reply:
-        """Delete as an operation, which here is done when it is first seen."""
-        self._delete(call)
-        verb = "DeleteStudy" if call.method_id == f"{_STUDIES}.delete" else "DeleteSeries"
-        api_method = f"dicom.DicomService.{verb}"
-        return Reply.json(self._operations.finished(call.params["parent"], api_method, EMPTY))
-
-    def _delete(self, call: Call) -> None:
+        """Start an operation; until it works the instances can be retrieved."""
         scope = _scope(call, self._resources)
-        with self._index.database.write() as tx:
-            deleted = self._index.delete(tx, scope)
-            if not deleted:
-                raise _missing(scope)
-            self._notifications.record(tx, scope.store, Action.DELETE, deleted)
-        self._notifications.flush()
+        if not self._index.instances(scope):
+            raise _missing(scope)
+        return Reply.json(self._deletions.start(scope))
 
 
 def _scope(call: Call, resources: Resources) -> Scope:
