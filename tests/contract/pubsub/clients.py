@@ -36,7 +36,7 @@ class Clients:
         self.subscriber.close()
 
     def name(self, kind: str) -> str:
-        """An unused name; `kind` is "topics" or "subscriptions"."""
+        """An unused name; `kind` is "topics", "subscriptions" or "snapshots"."""
         return f"projects/{PROJECT}/{kind}/test-{next(self._numbers)}"
 
     def topic(self, **settings: Any) -> str:
@@ -47,6 +47,13 @@ class Clients:
     def subscription(self, topic: str, **settings: Any) -> str:
         request = {"name": self.name("subscriptions"), "topic": topic, **settings}
         return str(self.subscriber.create_subscription(request=request).name)
+
+    def snapshot(self, subscription: str) -> str:
+        name = self.name("snapshots")
+        return str(self.subscriber.create_snapshot(name=name, subscription=subscription).name)
+
+    def seek(self, subscription: str, **target: Any) -> None:
+        self.subscriber.seek(request={"subscription": subscription, **target})
 
     def publish(self, topic: str, *data: bytes, key: str = "", **attributes: str) -> list[str]:
         """Publish in one request and return the ids."""

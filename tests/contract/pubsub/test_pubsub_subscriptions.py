@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import grpc
 import pytest
 from google.api_core import exceptions
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1.services.schema_service import SchemaServiceClient
+from google.pubsub_v1.services.schema_service.transports.grpc import SchemaServiceGrpcTransport
 from tests.contract.pubsub.clients import Clients
 
 REFERENCE = "https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#subscription"
+SCHEMAS = "https://cloud.google.com/pubsub/docs/schemas"
 DEAD_LETTER = "https://cloud.google.com/pubsub/docs/dead-letter-topics"
 
 
@@ -123,16 +127,34 @@ def test_a_deleted_subscription_is_gone_with_its_backlog(pubsub: Clients) -> Non
 
 
 @pytest.mark.rule("localcloud.unimplemented", "https://grpc.io/docs/guides/status-codes/")
-def test_what_is_not_served_says_so_by_name(pubsub: Clients) -> None:
-    subscription = pubsub.subscription(pubsub.topic())
-    with pytest.raises(exceptions.MethodNotImplemented, match="CreateSnapshot"):
-        pubsub.subscriber.create_snapshot(
-            name="projects/contract/snapshots/snap", subscription=subscription
-        )
-    with pytest.raises(exceptions.MethodNotImplemented, match="SetIamPolicy"):
-        pubsub.subscriber.set_iam_policy({"resource": subscription, "policy": {}})
-    push = {"push_config": {"push_endpoint": "https://example.com/push"}}
-    with pytest.raises(exceptions.MethodNotImplemented, match="push_endpoint"):
-        pubsub.subscription(pubsub.topic(), **push)
-    with pytest.raises(exceptions.MethodNotImplemented, match="enable_exactly_once_delivery"):
-        pubsub.subscription(pubsub.topic(), enable_exactly_once_delivery=True)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"bigquery_config": {"table": "project.dataset.table"}},
+        {"cloud_storage_config": {"bucket": "bucket"}},
+        {"bigtable_config": {"table": "projects/p/instances/i/tables/t"}},
+        {"message_transforms": [{"javascript_udf": {"function_name": "f"}}]},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_a_setting_that_is_not_served_is_refused_by_name(
+    pubsub: Clients, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(exceptions.MethodNotImplemented, match=next(iter(settings))):
+        pubsub.subscription(pubsub.topic(), **settings)
+
+
+@pytest.mark.rule("localcloud.unimplemented.schemas", SCHEMAS)
+def test_schemas_are_listed_and_answer_that_they_are_not_served(
+    cloud: Any, pubsub: Clients
+) -> None:
+    channel = grpc.insecure_channel(cloud.pubsub)
+    transport = SchemaServiceGrpcTransport(channel=channel)
+    with (
+        SchemaServiceClient(transport=transport) as schemas,
+        pytest.raises(exceptions.MethodNotImplemented, match=r"SchemaService\.ListSchemas"),
+    ):
+        schemas.list_schemas(parent="projects/contract")
+    methods = {each["id"]: each["served"] for each in cloud.admin("GET", "")["pubsub"]["methods"]}
+    assert methods["pubsub.SchemaService.ListSchemas"] is False
+    assert methods["pubsub.Subscriber.Seek"] is True

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from localcloud.pubsub.errors import invalid
+from localcloud.pubsub.errors import malformed_ack_id
 
-_ACK_ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_ACK_ID = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
 
 def format_ack_id(delivery_id: int, lease_number: int) -> str:
@@ -25,7 +25,13 @@ def parse_ack_id(ack_id: str) -> tuple[int, int]:
     GoogleError
         INVALID_ARGUMENT for what was never an ack id.
     """
+    parsed = match_ack_id(ack_id)
+    if parsed is None:
+        raise malformed_ack_id(ack_id)
+    return parsed
+
+
+def match_ack_id(ack_id: str) -> tuple[int, int] | None:
+    """Return what `parse_ack_id` does, or None for what was never an ack id."""
     match = _ACK_ID.fullmatch(ack_id)
-    if match is None:
-        raise invalid(f"You have passed an invalid ack ID to the service (ack_id={ack_id}).")
-    return int(match[1]), int(match[2])
+    return (int(match[1]), int(match[2])) if match else None

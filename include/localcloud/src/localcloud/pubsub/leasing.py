@@ -13,8 +13,13 @@ from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import messages, settling, subscriptions
 from localcloud.pubsub.ack_ids import format_ack_id
+from localcloud.pubsub.errors import failed_precondition
 from localcloud.pubsub.ledger import Transaction
-from localcloud.pubsub.limits import MAX_MESSAGES_PER_RESPONSE, MAX_RESPONSE_BYTES
+from localcloud.pubsub.limits import (
+    MAX_MESSAGES_PER_RESPONSE,
+    MAX_RESPONSE_BYTES,
+    PUSH_MARGIN_SECONDS,
+)
 from localcloud.pubsub.settling import Effects
 from localcloud.pubsub.signals import Held
 from localcloud.pubsub.subscriptions import Subscription
@@ -24,12 +29,14 @@ ReceivedMessage = pubsub.ReceivedMessage.pb()
 _UNORDERED = """
 SELECT * FROM pubsub_deliveries
 WHERE subscription = :subscription AND leased = 0 AND available_at <= :now
+AND published_at > :oldest
 ORDER BY available_at, message_id LIMIT :limit
 """
 # A key waits while one of its messages is leased or an earlier one rests.
 _ORDERED = """
 SELECT * FROM pubsub_deliveries AS own
 WHERE subscription = :subscription AND leased = 0 AND available_at <= :now
+AND published_at > :oldest
 AND (ordering_key = '' OR (
     NOT EXISTS (SELECT 1 FROM pubsub_deliveries
         WHERE subscription = :subscription AND ordering_key = own.ordering_key
@@ -48,6 +55,8 @@ class Room:
 
     messages: int
     size_bytes: int = MAX_RESPONSE_BYTES
+    pushed: bool = False
+    """Whether an endpoint asks, not a client that pulls: its keys have one message at a time."""
 
 
 @dataclass
@@ -59,6 +68,7 @@ class Batch:
     next_at: float | None
     """When the next resting or leased message may come free, if there is one."""
     effects: Effects
+    subscription: Subscription
 
 
 def lease(
@@ -74,12 +84,22 @@ def lease(
     ----------
     deadline_seconds
         Length of the lease; the subscription's own when absent.
+
+    Raises
+    ------
+    GoogleError
+        FAILED_PRECONDITION when the subscription is detached or delivers the other way.
     """
     subscription = subscriptions.get(tx, name)
+    subscriptions.require_attached(subscription)
+    if room.pushed != subscriptions.is_pushed(subscription):
+        kind = "pull" if room.pushed else "push"
+        raise failed_precondition(f"This method is not supported for {kind} subscriptions.")
     effects = Effects()
     settling.expire(tx, subscription, now, effects)
     rows = _deliverable(tx, subscription, room, now)
-    end = now + (deadline_seconds or subscription.ack_deadline_seconds)
+    margin_seconds = PUSH_MARGIN_SECONDS if room.pushed else 0
+    end = now + (deadline_seconds or subscription.ack_deadline_seconds) + margin_seconds
     tx.executemany(
         "UPDATE pubsub_deliveries SET leased = 1, attempts = attempts + 1,"
         " lease_number = lease_number + 1, available_at = ? WHERE id = ?",
@@ -90,7 +110,9 @@ def lease(
         message.ack_id: Held(row["size_bytes"], end)
         for message, row in zip(received, rows, strict=True)
     }
-    return Batch(received, held, None if received else _next_at(tx, name, now), effects)
+    return Batch(
+        received, held, None if received else _next_at(tx, name, now), effects, subscription
+    )
 
 
 def _deliverable(tx: Transaction, subscription: Subscription, room: Room, now: float) -> list[Any]:
@@ -99,13 +121,18 @@ def _deliverable(tx: Transaction, subscription: Subscription, room: Room, now: f
         {
             "subscription": subscription.name,
             "now": now,
+            "oldest": now - subscriptions.retention_seconds(subscription),
             "limit": min(room.messages, MAX_MESSAGES_PER_RESPONSE),
         },
     ).fetchall()
-    chosen, total_bytes = [], 0
+    chosen, total_bytes, keys = [], 0, set()
     for row in rows:
         if total_bytes >= room.size_bytes:
             break
+        if room.pushed and row["ordering_key"]:
+            if row["ordering_key"] in keys:
+                continue
+            keys.add(row["ordering_key"])
         chosen.append(row)
         total_bytes += row["size_bytes"]
     return chosen

@@ -44,3 +44,21 @@ SWEEP_SECONDS = 1.0
 
 RETENTION_SWEEP_SECONDS = 60.0
 """How often messages beyond their retention are dropped."""
+
+MAX_ACK_REQUEST_BYTES = 512 * 1024
+
+MAX_SNAPSHOT_SECONDS = 7 * 24 * 3600
+MIN_SNAPSHOT_SECONDS = 3600
+MIN_EXPIRATION_SECONDS = 24 * 3600
+
+MAX_PUSH_WINDOW = 64
+"""Most pushes of one subscription under way at once; Google's window grows to thousands."""
+
+FIRST_PUSH_WINDOW = 4
+"""Google starts with "a small single-digit window size"."""
+
+MIN_PUSH_BACKOFF_SECONDS = 0.1
+MAX_PUSH_BACKOFF_SECONDS = 60.0
+
+PUSH_MARGIN_SECONDS = 5
+"""How much longer than its push a message is leased, so that its outcome finds the lease."""

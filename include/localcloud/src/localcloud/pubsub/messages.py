@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from google.pubsub_v1.types import pubsub
 
-from localcloud.pubsub import limits
-from localcloud.pubsub.errors import invalid, not_found
+from localcloud.pubsub import limits, retention
+from localcloud.pubsub.errors import invalid
 from localcloud.pubsub.filters import Predicate, compile_filter
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import check_name
 
 Message = pubsub.PubsubMessage.pb()
 Subscription = pubsub.Subscription.pb()
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where and when messages were published, and until when they are kept without deliveries."""
+
+    topic: str
+    published_at: float
+    kept_until: float
 
 
 def publish(
@@ -35,14 +45,13 @@ def deliver(
     tx: Transaction, topic: str, messages: Sequence[Message], now: float
 ) -> tuple[list[str], set[str]]:
     """Do what `publish` does with messages that need no check."""
-    if not tx.execute("SELECT 1 FROM pubsub_topics WHERE name = ?", (topic,)).fetchall():
-        raise not_found(topic)
+    kept_until = retention.kept_until(tx, topic, now)
     filters = _filters(tx, topic)
     ids, reached = [], set()
     for message in messages:
         message.publish_time.FromMicroseconds(int(now * 1e6))
         subscriptions = [name for name, passes in filters if passes(message.attributes)]
-        ids.append(str(_store(tx, message, subscriptions, now)))
+        ids.append(str(_store(tx, message, _Origin(topic, now, kept_until), subscriptions)))
         reached.update(subscriptions)
     return ids, reached
 
@@ -89,7 +98,9 @@ def _check_request(messages: Sequence[Message]) -> None:
 
 def _filters(tx: Transaction, topic: str) -> list[tuple[str, Predicate]]:
     rows = tx.execute(
-        "SELECT name, body FROM pubsub_subscriptions WHERE topic = ? ORDER BY name", (topic,)
+        "SELECT name, body FROM pubsub_subscriptions"
+        " WHERE topic = ? AND NOT detached ORDER BY name",
+        (topic,),
     ).fetchall()
     return [
         (row["name"], compile_filter(Subscription.FromString(row["body"]).filter)) for row in rows
@@ -97,21 +108,38 @@ def _filters(tx: Transaction, topic: str) -> list[tuple[str, Predicate]]:
 
 
 def _store(
-    tx: Transaction, message: Message, subscriptions: Sequence[str], now: float
+    tx: Transaction, message: Message, origin: _Origin, subscriptions: Sequence[str]
 ) -> int | None:
+    size_bytes = message.ByteSize()
     message_id = tx.execute(
-        "INSERT INTO pubsub_messages (body, published_at) VALUES (?, ?)",
-        (message.SerializeToString(), now),
+        "INSERT INTO pubsub_messages"
+        " (body, topic, ordering_key, size_bytes, published_at, kept_until)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            message.SerializeToString(),
+            origin.topic,
+            message.ordering_key,
+            size_bytes,
+            origin.published_at,
+            origin.kept_until,
+        ),
     ).lastrowid
-    if not subscriptions:
+    if not subscriptions and not origin.kept_until:
         # The number is spent all the same: ids never repeat within a server's life.
         tx.execute("DELETE FROM pubsub_messages WHERE id = ?", (message_id,))
     tx.executemany(
         "INSERT INTO pubsub_deliveries"
-        " (subscription, message_id, ordering_key, size_bytes, available_at)"
-        " VALUES (?, ?, ?, ?, ?)",
+        " (subscription, message_id, ordering_key, size_bytes, published_at, available_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (name, message_id, message.ordering_key, message.ByteSize(), now)
+            (
+                name,
+                message_id,
+                message.ordering_key,
+                size_bytes,
+                origin.published_at,
+                origin.published_at,
+            )
             for name in subscriptions
         ],
     )

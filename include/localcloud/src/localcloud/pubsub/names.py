@@ -4,6 +4,7 @@ Source: https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 """
 
 import re
+import uuid
 
 from localcloud.pubsub.errors import invalid
 
@@ -12,7 +13,8 @@ DELETED_TOPIC = "_deleted-topic_"
 
 _LEAF = r"(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}"
 _PATTERNS = {
-    kind: re.compile(rf"projects/[^/]+/{kind}/{_LEAF}") for kind in ("topics", "subscriptions")
+    kind: re.compile(rf"projects/[^/]+/{kind}/{_LEAF}")
+    for kind in ("topics", "subscriptions", "snapshots")
 }
 _PROJECT = re.compile(r"projects/[^/]+")
 
@@ -26,3 +28,9 @@ def check_name(kind: str, name: str) -> None:
 def check_project(name: str) -> None:
     if not _PROJECT.fullmatch(name):
         raise invalid(f"Invalid [project] name: (name={name})")
+
+
+def random_name(kind: str, sibling: str) -> str:
+    """Return a free name of `kind` in the project of the resource `sibling`."""
+    project = "/".join(sibling.split("/")[:2])
+    return f"{project}/{kind}/{kind[0]}-{uuid.uuid4().hex}"

@@ -7,12 +7,14 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1.types import pubsub
 
-from localcloud.pubsub import topics
+from localcloud.pubsub import retention, subscriptions, topics
 from localcloud.pubsub.queues import Queues
 from localcloud.pubsub.rpc import serves
 
 PublishResponse = pubsub.PublishResponse.pb()
 ListTopicsResponse = pubsub.ListTopicsResponse.pb()
+ListTopicSnapshotsResponse = pubsub.ListTopicSnapshotsResponse.pb()
+DetachSubscriptionResponse = pubsub.DetachSubscriptionResponse.pb()
 ListTopicSubscriptionsResponse = pubsub.ListTopicSubscriptionsResponse.pb()
 
 
@@ -37,7 +39,7 @@ class PublisherService:
     async def update_topic(self, request: Any, _: object) -> Any:
         """Change fields of a topic."""
         return await self._ledger.commit(
-            lambda tx: topics.update(tx, request.topic, request.update_mask.paths)
+            lambda tx: retention.update_topic(tx, request.topic, request.update_mask.paths)
         )
 
     @serves("ListTopics")
@@ -58,11 +60,28 @@ class PublisherService:
         )
         return ListTopicSubscriptionsResponse(subscriptions=names, next_page_token=token)
 
+    @serves("ListTopicSnapshots")
+    async def list_topic_snapshots(self, request: Any, _: object) -> Any:
+        """List the names of a topic's snapshots."""
+        names, token = await self._ledger.commit(
+            lambda tx: topics.list_snapshots(
+                tx, request.topic, request.page_size, request.page_token
+            )
+        )
+        return ListTopicSnapshotsResponse(snapshots=names, next_page_token=token)
+
     @serves("DeleteTopic")
     async def delete_topic(self, request: Any, _: object) -> Any:
         """Delete a topic; its subscriptions stay."""
-        await self._ledger.commit(lambda tx: topics.delete(tx, request.topic))
+        await self._ledger.commit(lambda tx: retention.delete_topic(tx, request.topic))
         return Empty()
+
+    @serves("DetachSubscription")
+    async def detach_subscription(self, request: Any, _: object) -> Any:
+        """Cut a subscription off its topic; its pulls and streams end."""
+        await self._ledger.commit(lambda tx: subscriptions.detach(tx, request.subscription))
+        self._queues.signals.announce([request.subscription])
+        return DetachSubscriptionResponse()
 
     @serves("Publish")
     async def publish(self, request: Any, _: object) -> Any:

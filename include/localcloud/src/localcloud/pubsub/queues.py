@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from localcloud.pubsub import leasing, messages, settling
+from localcloud.pubsub import leasing, messages, replay, settling
 from localcloud.pubsub.leasing import Batch, Room
 from localcloud.pubsub.ledger import Ledger, Transaction
 from localcloud.pubsub.messages import Message
@@ -38,7 +38,10 @@ class Queues:
         return ids
 
     async def lease(
-        self, subscription: str, room: Room, deadline_seconds: int | None = None
+        self,
+        subscription: str,
+        room: Room,
+        deadline_seconds: int | None = None,
     ) -> Batch:
         """Lease what is deliverable now.
 
@@ -67,22 +70,32 @@ class Queues:
         )
         released.add_done_callback(lambda done: self._announce(done.result()))
 
-    async def acknowledge(self, subscription: str, ack_ids: Iterable[str]) -> None:
+    async def acknowledge(self, subscription: str, ack_ids: Iterable[str]) -> Effects:
         """Settle leases for good."""
-        await self._settle(lambda tx: settling.acknowledge(tx, subscription, ack_ids))
+        return await self._settle(
+            lambda tx: settling.acknowledge(tx, subscription, ack_ids, self.clock())
+        )
 
-    async def modify_deadline(self, subscription: str, changes: Iterable[tuple[str, int]]) -> None:
+    async def modify_deadline(
+        self, subscription: str, changes: Iterable[tuple[str, int]]
+    ) -> Effects:
         """Extend leases, or give messages back where the seconds are 0."""
-        await self._settle(
+        return await self._settle(
             lambda tx: settling.modify_deadline(tx, subscription, changes, self.clock())
         )
+
+    async def seek(self, request: replay.SeekRequest) -> None:
+        """Move a subscription to a time or a snapshot."""
+        await self._settle(lambda tx: replay.seek(tx, request, self.clock()))
 
     async def expire(self) -> None:
         """Give back every lease whose time is up."""
         await self._settle(lambda tx: settling.expire_all(tx, self.clock()))
 
-    async def _settle(self, work: Callable[[Transaction], Effects]) -> None:
-        self._announce(await self.ledger.commit(work))
+    async def _settle(self, work: Callable[[Transaction], Effects]) -> Effects:
+        effects = await self.ledger.commit(work)
+        self._announce(effects)
+        return effects
 
     def _announce(self, effects: Effects) -> None:
         if effects.subscriptions:

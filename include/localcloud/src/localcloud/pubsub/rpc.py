@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc
+import proto
+from google.protobuf import any_pb2, json_format
+from google.rpc import error_details_pb2, status_pb2
 
 from localcloud.contract.transports import GrpcMethod
 from localcloud.errors import GoogleError
 from localcloud.pubsub.errors import not_served
 
 _LOG = logging.getLogger(__name__)
+_DETAIL_TYPES = error_details_pb2.DESCRIPTOR.pool
 _SERVES = "_served_method"
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
@@ -80,7 +84,8 @@ def _adapt(method: GrpcMethod, handler: Callable[..., Any]) -> grpc.RpcMethodHan
 
     def deserialize(data: bytes) -> Any:
         request = method.deserialize_request(data)
-        return type(request).pb(request)
+        # Google's own types wrap a protobuf message; those of IAM are one.
+        return type(request).pb(request) if isinstance(request, proto.Message) else request
 
     if method.cardinality == "unary_unary":
         return grpc.unary_unary_rpc_method_handler(call, deserialize, _serialize)
@@ -104,7 +109,23 @@ def _as_google_error(method: GrpcMethod, error: Exception) -> GoogleError:
 
 
 async def _abort(context: grpc.aio.ServicerContext, error: GoogleError) -> None:
-    await context.abort(grpc.StatusCode[error.status], error.message)
+    code = grpc.StatusCode[error.status]
+    await context.abort(code, error.message, _details(code, error))
+
+
+def _details(code: grpc.StatusCode, error: GoogleError) -> tuple[tuple[str, bytes], ...]:
+    """The error's details as gRPC carries them: a google.rpc.Status among the trailing metadata.
+
+    Source: https://grpc.io/docs/guides/error/#richer-error-model
+    """
+    if not error.details:
+        return ()
+    status = status_pb2.Status(code=code.value[0], message=error.message)
+    status.details.extend(
+        json_format.ParseDict(detail, any_pb2.Any(), descriptor_pool=_DETAIL_TYPES)
+        for detail in error.details
+    )
+    return (("grpc-status-details-bin", status.SerializeToString()),)
 
 
 def _serialize(message: Any) -> bytes:

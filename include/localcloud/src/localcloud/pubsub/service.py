@@ -1,4 +1,4 @@
-"""The Pub/Sub server: its state, its two gRPC services and its notifier for the other services."""
+"""The Pub/Sub server: its state, its gRPC services and its notifier for the other services."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from importlib.metadata import version
 
 import grpc
 from google.pubsub_v1.services.publisher.transports.grpc import PublisherGrpcTransport
+from google.pubsub_v1.services.schema_service.transports.grpc import SchemaServiceGrpcTransport
 from google.pubsub_v1.services.subscriber.transports.grpc import SubscriberGrpcTransport
 
 from localcloud.contract.transports import methods
-from localcloud.pubsub import messages, schema, settling
-from localcloud.pubsub.ledger import Ledger
+from localcloud.pubsub import iam, messages, retention, schema, settling, snapshots
+from localcloud.pubsub.iam import IamService
+from localcloud.pubsub.ledger import Ledger, Transaction
 from localcloud.pubsub.limits import RETENTION_SWEEP_SECONDS, SWEEP_SECONDS
 from localcloud.pubsub.messages import Message
 from localcloud.pubsub.publisher import PublisherService
+from localcloud.pubsub.push import Pushes
 from localcloud.pubsub.queues import Clock, Queues
 from localcloud.pubsub.rpc import RpcRouter, handlers_of
 from localcloud.pubsub.signals import Signals
+from localcloud.pubsub.snapshot_methods import SnapshotMethods
 from localcloud.pubsub.subscriber import SubscriberService
 from localcloud.state.database import Database
 
+_TRANSPORTS = (PublisherGrpcTransport, SubscriberGrpcTransport, SchemaServiceGrpcTransport)
 _LOG = logging.getLogger(__name__)
 
 
@@ -49,15 +54,20 @@ class PubSubServer:
         self._ledger = Ledger(database)
         self._signals = Signals()
         self._queues = Queues(self._ledger, self._signals, clock)
-        self._methods = methods(PublisherGrpcTransport) | methods(SubscriberGrpcTransport)
-        served = {
-            "Publisher": handlers_of(PublisherService(self._queues)),
-            "Subscriber": handlers_of(SubscriberService(self._queues)),
+        self._pushes = Pushes(self._queues)
+        self._methods = iam.METHODS | {
+            path: method for transport in _TRANSPORTS for path, method in methods(transport).items()
         }
+        served = (
+            ("google.pubsub.v1.Publisher", PublisherService(self._queues)),
+            ("google.pubsub.v1.Subscriber", SubscriberService(self._queues, self._pushes)),
+            ("google.pubsub.v1.Subscriber", SnapshotMethods(self._queues)),
+            (iam.SERVICE, IamService(self._ledger)),
+        )
         self._handlers = {
-            f"/google.pubsub.v1.{service}/{name}": handler
-            for service, handlers in served.items()
-            for name, handler in handlers.items()
+            f"/{service}/{name}": handler
+            for service, methods_of in served
+            for name, handler in handlers_of(methods_of).items()
         }
         self._sweeps: list[asyncio.Task[None]] = []
 
@@ -73,6 +83,8 @@ class PubSubServer:
         """Begin to work; to be called before the gRPC server starts."""
         self._signals.bind(asyncio.get_running_loop())
         self._ledger.start()
+        await self._drop_overdue()
+        await self._pushes.start()
         self._sweeps = [
             asyncio.create_task(_repeat(SWEEP_SECONDS, self._expire)),
             asyncio.create_task(_repeat(RETENTION_SWEEP_SECONDS, self._drop_overdue)),
@@ -80,6 +92,7 @@ class PubSubServer:
 
     async def stop(self) -> None:
         """Finish what was begun; to be called after the gRPC server has stopped."""
+        await self._pushes.stop()
         for sweep in self._sweeps:
             sweep.cancel()
         await asyncio.gather(*self._sweeps, return_exceptions=True)
@@ -105,7 +118,12 @@ class PubSubServer:
             await self._queues.expire()
 
     async def _drop_overdue(self) -> None:
-        await self._ledger.commit(lambda tx: settling.drop_overdue(tx, self._clock()))
+        await self._ledger.commit(self._drop_overdue_now)
+
+    def _drop_overdue_now(self, tx: Transaction) -> None:
+        snapshots.drop_expired(tx, self._clock())
+        settling.drop_overdue(tx, self._clock())
+        retention.drop_kept(tx, self._clock())
 
 
 async def _repeat(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

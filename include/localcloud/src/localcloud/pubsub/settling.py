@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcloud.pubsub import backoff, dead_letter, messages, subscriptions
-from localcloud.pubsub.ack_ids import format_ack_id, parse_ack_id
+from localcloud.pubsub.ack_ids import format_ack_id, match_ack_id, parse_ack_id
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.signals import Held
 from localcloud.pubsub.subscriptions import Subscription
@@ -30,18 +30,33 @@ class Effects:
     settled: set[str] = field(default_factory=set)
     """Ack ids that are no longer leased."""
 
+    exactly_once: bool = False
+    failed: list[str] = field(default_factory=list)
+    """Ack ids that were not valid; told apart for exactly-once subscriptions only."""
 
-def acknowledge(tx: Transaction, name: str, ack_ids: Iterable[str]) -> Effects:
-    """Forget the messages of these leases; stale ack ids are ignored, as on Google."""
-    subscriptions.get(tx, name)
-    effects = Effects({name})
-    for delivery_id, lease_number in map(parse_ack_id, ack_ids):
-        if tx.execute(
-            "DELETE FROM pubsub_deliveries"
-            " WHERE id = ? AND lease_number = ? AND subscription = ? AND leased = 1",
-            (delivery_id, lease_number, name),
-        ).rowcount:
-            effects.settled.add(format_ack_id(delivery_id, lease_number))
+
+_FORGET = (
+    "DELETE FROM pubsub_deliveries"
+    " WHERE id = ? AND lease_number = ? AND subscription = ? AND leased = 1"
+)
+_RETAIN = (
+    "UPDATE pubsub_deliveries SET leased = 2"
+    " WHERE id = ? AND lease_number = ? AND subscription = ? AND leased = 1"
+)
+
+
+def acknowledge(tx: Transaction, name: str, ack_ids: Iterable[str], now: float) -> Effects:
+    """Settle these leases for good; stale ack ids are ignored, unless delivery is exactly once."""
+    subscription = subscriptions.get(tx, name)
+    effects = _begin(tx, subscription, now)
+    effects.subscriptions.add(name)
+    statement = _RETAIN if subscription.retain_acked_messages else _FORGET
+    for ack_id in dict.fromkeys(ack_ids):
+        lease = _lease_named(ack_id, effects)
+        if lease is not None and tx.execute(statement, (*lease, name)).rowcount:
+            effects.settled.add(ack_id)
+        elif effects.exactly_once:
+            effects.failed.append(ack_id)
     return effects
 
 
@@ -50,13 +65,15 @@ def modify_deadline(
 ) -> Effects:
     """Move the end of each lease to that many seconds from now; 0 gives the message back."""
     subscription = subscriptions.get(tx, name)
-    effects = Effects()
+    effects = _begin(tx, subscription, now)
     for ack_id, seconds in changes:
         subscriptions.check_ack_deadline(seconds, lowest=0)
-        row = _leased(tx, name, ack_id)
+        lease = _lease_named(ack_id, effects)
+        row = None if lease is None else _leased(tx, name, lease)
         if row is None:
-            continue
-        if seconds:
+            if effects.exactly_once:
+                effects.failed.append(ack_id)
+        elif seconds:
             tx.execute(
                 "UPDATE pubsub_deliveries SET available_at = ? WHERE id = ?",
                 (now + seconds, row["id"]),
@@ -66,6 +83,19 @@ def modify_deadline(
     return effects
 
 
+def _begin(tx: Transaction, subscription: Subscription, now: float) -> Effects:
+    effects = Effects(exactly_once=subscription.enable_exactly_once_delivery)
+    if effects.exactly_once:
+        # A lease that ran out a moment ago must not be found still open.
+        expire(tx, subscription, now, effects)
+    return effects
+
+
+def _lease_named(ack_id: str, effects: Effects) -> tuple[int, int] | None:
+    """A malformed id fails the request, but with exactly-once delivery only itself."""
+    return match_ack_id(ack_id) if effects.exactly_once else parse_ack_id(ack_id)
+
+
 def release(tx: Transaction, name: str, held: Mapping[str, Held], now: float) -> Effects:
     """Take back messages, by ack id, that no client has confirmed by extending their lease.
 
@@ -73,7 +103,7 @@ def release(tx: Transaction, name: str, held: Mapping[str, Held], now: float) ->
     """
     effects = Effects({name})
     for ack_id, hold in held.items():
-        row = _leased(tx, name, ack_id)
+        row = _leased(tx, name, parse_ack_id(ack_id))
         if row is not None and row["available_at"] == hold.until:
             _return_uncounted(tx, row, now, effects)
     return effects
@@ -88,7 +118,7 @@ def expire(tx: Transaction, subscription: Subscription, now: float, effects: Eff
     ).fetchall()
     for delivery_id, lease_number in expired:
         # Giving back the first of an ordering key gives back those behind it.
-        row = _leased(tx, subscription.name, format_ack_id(delivery_id, lease_number))
+        row = _leased(tx, subscription.name, (delivery_id, lease_number))
         if row is not None:
             _give_back(tx, subscription, row, now, effects)
 
@@ -101,14 +131,26 @@ def expire_all(tx: Transaction, now: float) -> Effects:
     return effects
 
 
+def release_all(tx: Transaction, name: str, now: float) -> None:
+    """Take back every lease of a subscription, because whoever held them is gone."""
+    for row in tx.execute(
+        "SELECT * FROM pubsub_deliveries WHERE subscription = ? AND leased = 1", (name,)
+    ).fetchall():
+        _return_uncounted(tx, row, now, Effects())
+
+
 def drop_overdue(tx: Transaction, now: float) -> None:
     """Drop what is older than its subscription's retention."""
     for row in tx.execute("SELECT name FROM pubsub_subscriptions").fetchall():
         subscription = subscriptions.get(tx, row["name"])
         tx.execute(
-            "DELETE FROM pubsub_deliveries WHERE subscription = ? AND message_id IN"
-            " (SELECT id FROM pubsub_messages WHERE published_at < ?)",
-            (row["name"], now - subscriptions.retention_seconds(subscription)),
+            "DELETE FROM pubsub_deliveries WHERE subscription = :name AND ("
+            " published_at <= :oldest OR leased = 2 AND published_at <= :oldest_acknowledged)",
+            {
+                "name": row["name"],
+                "oldest": now - subscriptions.retention_seconds(subscription),
+                "oldest_acknowledged": now - subscriptions.own_retention_seconds(subscription),
+            },
         )
 
 
@@ -123,7 +165,8 @@ def _give_back(
         message = messages.load(tx, row["message_id"])
         reached = dead_letter.forward(tx, subscription, message, row["attempts"], now)
     if reached is not None:
-        tx.execute("DELETE FROM pubsub_deliveries WHERE id = ?", (row["id"],))
+        statement = _RETAIN if subscription.retain_acked_messages else _FORGET
+        tx.execute(statement, (row["id"], row["lease_number"], subscription.name))
         effects.subscriptions.update(reached)
     else:
         rest = backoff.backoff_seconds(subscription, row["attempts"])
@@ -155,11 +198,10 @@ def _return_uncounted(tx: Transaction, row: Any, now: float, effects: Effects) -
     effects.settled.add(format_ack_id(row["id"], row["lease_number"]))
 
 
-def _leased(tx: Transaction, name: str, ack_id: str) -> Any | None:
-    delivery_id, lease_number = parse_ack_id(ack_id)
+def _leased(tx: Transaction, name: str, lease: tuple[int, int]) -> Any | None:
     rows = tx.execute(
         "SELECT * FROM pubsub_deliveries"
         " WHERE id = ? AND lease_number = ? AND subscription = ? AND leased = 1",
-        (delivery_id, lease_number, name),
+        (*lease, name),
     ).fetchall()
     return rows[0] if rows else None

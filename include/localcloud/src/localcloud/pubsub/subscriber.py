@@ -10,28 +10,33 @@ from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import subscriptions
-from localcloud.pubsub.errors import invalid
+from localcloud.pubsub.errors import failed_ack_ids, invalid
 from localcloud.pubsub.leasing import Room
-from localcloud.pubsub.limits import PULL_WAIT_SECONDS
+from localcloud.pubsub.limits import MAX_ACK_REQUEST_BYTES, PULL_WAIT_SECONDS
+from localcloud.pubsub.push import Pushes
 from localcloud.pubsub.queues import Queues
 from localcloud.pubsub.rpc import serves
 from localcloud.pubsub.streaming import stream
 
 ListSubscriptionsResponse = pubsub.ListSubscriptionsResponse.pb()
 PullResponse = pubsub.PullResponse.pb()
+SeekResponse = pubsub.SeekResponse.pb()
 
 
 class SubscriberService:
     """Subscriptions, pulling and settling, as remote procedures."""
 
-    def __init__(self, queues: Queues) -> None:
+    def __init__(self, queues: Queues, pushes: Pushes) -> None:
         self._queues = queues
         self._ledger = queues.ledger
+        self._pushes = pushes
 
     @serves("CreateSubscription")
     async def create_subscription(self, request: Any, _: object) -> Any:
         """Create a subscription; the request is the subscription."""
-        return await self._ledger.commit(lambda tx: subscriptions.create(tx, request))
+        created = await self._ledger.commit(lambda tx: subscriptions.create(tx, request))
+        self._pushes.refresh(created.name)
+        return created
 
     @serves("GetSubscription")
     async def get_subscription(self, request: Any, _: object) -> Any:
@@ -41,9 +46,22 @@ class SubscriberService:
     @serves("UpdateSubscription")
     async def update_subscription(self, request: Any, _: object) -> Any:
         """Change fields of a subscription."""
-        return await self._ledger.commit(
+        updated = await self._ledger.commit(
             lambda tx: subscriptions.update(tx, request.subscription, request.update_mask.paths)
         )
+        self._pushes.refresh(updated.name)
+        return updated
+
+    @serves("ModifyPushConfig")
+    async def modify_push_config(self, request: Any, _: object) -> Any:
+        """Switch a subscription between pushing and pulling, or to another endpoint."""
+        await self._ledger.commit(
+            lambda tx: subscriptions.modify_push_config(
+                tx, request.subscription, request.push_config
+            )
+        )
+        self._pushes.refresh(request.subscription)
+        return Empty()
 
     @serves("ListSubscriptions")
     async def list_subscriptions(self, request: Any, _: object) -> Any:
@@ -88,21 +106,44 @@ class SubscriberService:
     @serves("Acknowledge")
     async def acknowledge(self, request: Any, _: object) -> Any:
         """Settle messages for good."""
-        await self._queues.acknowledge(request.subscription, request.ack_ids)
+        _check_ack_ids(request)
+        effects = await self._queues.acknowledge(request.subscription, request.ack_ids)
+        if effects.failed:
+            raise failed_ack_ids(effects.failed)
         return Empty()
 
     @serves("ModifyAckDeadline")
     async def modify_ack_deadline(self, request: Any, _: object) -> Any:
         """Extend leases, or give messages back with 0 seconds."""
+        _check_ack_ids(request)
         seconds = request.ack_deadline_seconds
         subscriptions.check_ack_deadline(seconds, lowest=0)
-        await self._queues.modify_deadline(
+        effects = await self._queues.modify_deadline(
             request.subscription, [(ack_id, seconds) for ack_id in request.ack_ids]
         )
+        if effects.failed:
+            raise failed_ack_ids(effects.failed)
         return Empty()
+
+    @serves("Seek")
+    async def seek(self, request: Any, _: object) -> Any:
+        """Replay or purge messages."""
+        await self._queues.seek(request)
+        return SeekResponse()
 
     @serves("StreamingPull")
     async def streaming_pull(self, requests: AsyncIterator[Any], _: object) -> AsyncIterator[Any]:
         """Deliver messages as they come, within the client's flow control."""
         async for response in stream(self._queues, requests):
             yield response
+
+
+def _check_ack_ids(request: Any) -> None:
+    """Raise INVALID_ARGUMENT for a request without ack ids or beyond the documented size."""
+    if not request.ack_ids:
+        raise invalid("No ack ids specified.")
+    if request.ByteSize() > MAX_ACK_REQUEST_BYTES:
+        raise invalid(
+            f"Request payload size exceeds the limit: {MAX_ACK_REQUEST_BYTES} bytes. "
+            "Send the ack ids in several requests."
+        )

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from google.pubsub_v1.types import pubsub
 
-from localcloud.pubsub.errors import already_exists, not_found, not_served
+from localcloud.pubsub import limits
+from localcloud.pubsub.errors import already_exists, invalid, not_found, not_served
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import DELETED_TOPIC, check_name, check_project
 from localcloud.pubsub.paging import page
@@ -29,7 +30,7 @@ _UPDATABLE = frozenset({"labels", "message_storage_policy", "message_retention_d
 def create(tx: Transaction, topic: Topic) -> Topic:
     """Store a new topic and return it as Google does, with its state."""
     check_name("topics", topic.name)
-    _check_served(topic)
+    _check(topic)
     if _find(tx, topic.name) is not None:
         raise already_exists(topic.name)
     return _save(tx, topic)
@@ -48,8 +49,13 @@ def update(tx: Transaction, changes: Topic, paths: Sequence[str]) -> Topic:
     """Replace the fields that `paths` name."""
     topic = get(tx, changes.name)
     merge(changes, topic, paths, _UPDATABLE)
-    _check_served(topic)
+    _check(topic)
     return _save(tx, topic)
+
+
+def retention_seconds(topic: Topic) -> float:
+    """How long the topic keeps messages for every subscription, or 0 when it does not."""
+    return float(topic.message_retention_duration.ToTimedelta().total_seconds())
 
 
 def list_page(tx: Transaction, project: str, size: int, token: str) -> tuple[list[Topic], str]:
@@ -72,7 +78,20 @@ def list_subscriptions(tx: Transaction, name: str, size: int, token: str) -> tup
     rows, following = page(
         tx,
         "SELECT name FROM pubsub_subscriptions"
-        " WHERE topic = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
+        " WHERE topic = ?1 AND NOT detached AND name > ?2 ORDER BY name LIMIT ?3",
+        (name,),
+        size,
+        token,
+    )
+    return [row["name"] for row in rows], following
+
+
+def list_snapshots(tx: Transaction, name: str, size: int, token: str) -> tuple[list[str], str]:
+    """Return the names of a topic's snapshots, and the next page's token."""
+    get(tx, name)
+    rows, following = page(
+        tx,
+        "SELECT name FROM pubsub_snapshots WHERE topic = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
         (name,),
         size,
         token,
@@ -84,14 +103,25 @@ def delete(tx: Transaction, name: str) -> None:
     """Delete a topic; its subscriptions keep their backlog and lose their topic."""
     get(tx, name)
     tx.execute("DELETE FROM pubsub_topics WHERE name = ?", (name,))
+    tx.execute("DELETE FROM pubsub_policies WHERE resource = ?", (name,))
     tx.execute("UPDATE pubsub_subscriptions SET topic = ? WHERE topic = ?", (DELETED_TOPIC, name))
+    tx.execute("UPDATE pubsub_snapshots SET topic = ? WHERE topic = ?", (DELETED_TOPIC, name))
 
 
-def _check_served(topic: Topic) -> None:
-    """Raise UNIMPLEMENTED for a setting that this server would silently ignore."""
+def _check(topic: Topic) -> None:
     for field, _ in topic.ListFields():
+        # Refused, because it would be silently ignored.
         if field.name in _NOT_SERVED:
             raise not_served(f"Topic.{field.name}")
+    if topic.HasField("message_retention_duration"):
+        check_retention(retention_seconds(topic))
+
+
+def check_retention(seconds: float) -> None:
+    """Raise INVALID_ARGUMENT for a message retention out of range."""
+    low, high = limits.MIN_RETENTION_SECONDS, limits.MAX_RETENTION_SECONDS
+    if not low <= seconds <= high:
+        raise invalid(f"Invalid message retention given. Allowed values are {low} to {high} s.")
 
 
 def _find(tx: Transaction, name: str) -> Topic | None:

@@ -1,0 +1,189 @@
+"""Push: posts the messages of push subscriptions to their endpoints.
+
+Each push subscription has a task that leases what its window lets through and settles each message
+by its endpoint's answer. All that matters lies in the queues: a task that dies loses nothing.
+Source: https://cloud.google.com/pubsub/docs/push
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.errors import GoogleError
+from localcloud.pubsub import limits, push_client, settling, subscriptions
+from localcloud.pubsub.leasing import Room
+from localcloud.pubsub.ledger import Transaction
+from localcloud.pubsub.push_request import push_request
+from localcloud.pubsub.queues import Queues
+from localcloud.pubsub.signals import Listener
+from localcloud.pubsub.subscriptions import Subscription
+
+_LOG = logging.getLogger(__name__)
+_ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
+_IDLE_SECONDS = 30.0
+_FAULT_PAUSE_SECONDS = 1.0
+
+
+@dataclass
+class Window:
+    """How many pushes may be under way, and how long to hold back after refusals.
+
+    It doubles within each round of successes and halves with a failure. Refusals in a row make
+    the pause before the next push grow from 100 ms to 60 s.
+    Source: https://cloud.google.com/pubsub/docs/push#push_backoff
+    """
+
+    size: int = limits.FIRST_PUSH_WINDOW
+    failures: int = 0
+    resume_at: float = 0.0
+
+    def succeeded(self) -> None:
+        """Open by one for each success, which doubles the window within one round."""
+        self.size = min(self.size + 1, limits.MAX_PUSH_WINDOW)
+        self.failures = 0
+        self.resume_at = 0.0
+
+    def failed(self, now: float) -> None:
+        """Close by half and pause; failures of one round count once."""
+        if now < self.resume_at:
+            return
+        self.size = max(1, self.size // 2)
+        # The exponent is capped where the longest pause has long been reached.
+        pause = limits.MIN_PUSH_BACKOFF_SECONDS * 2.0 ** min(self.failures, 16)
+        self.resume_at = now + min(pause, limits.MAX_PUSH_BACKOFF_SECONDS)
+        self.failures += 1
+
+
+class Pushes:
+    """The pushing of all push subscriptions. Belongs to one event loop."""
+
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
+        self._pushing: dict[str, _Push] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Go on with what an earlier run of the server was pushing."""
+        for name in await self._queues.ledger.commit(self._resume):
+            self.refresh(name)
+
+    async def stop(self) -> None:
+        """Stop pushing; what is under way is pushed again by the next run."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def refresh(self, name: str) -> None:
+        """Follow a change of a subscription: begin to push it, or let its task see and end."""
+        if name in self._pushing:
+            self._pushing[name].changed = True
+            self._queues.signals.announce([name])
+            return
+        self._pushing[name] = _Push(self._queues, name)
+        task = asyncio.create_task(self._run(name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, name: str) -> None:
+        push = self._pushing[name]
+        try:
+            await push.run()
+        finally:
+            del self._pushing[name]
+            await push.finish()
+
+    def _resume(self, tx: Transaction) -> list[str]:
+        rows = tx.execute("SELECT name FROM pubsub_subscriptions").fetchall()
+        pushed = [
+            row["name"]
+            for row in rows
+            if subscriptions.is_pushed(subscriptions.get(tx, row["name"]))
+        ]
+        for name in pushed:
+            # Whoever pushed these is gone; waiting for their deadlines would serve nobody.
+            settling.release_all(tx, name, self._queues.clock())
+        return pushed
+
+
+class _Push:
+    """The pushing of one subscription, for as long as it is a push subscription."""
+
+    def __init__(self, queues: Queues, name: str) -> None:
+        self.changed = False
+        """Whether the subscription may have changed since it was last read."""
+        self._queues = queues
+        self._name = name
+        self._window = Window()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        with self._queues.signals.listen(self._name) as listener:
+            while await self._step(listener):
+                pass
+
+    async def finish(self) -> None:
+        """Wait for the answers of what is under way, which no longer depend on the subscription.
+
+        A server that stops does not wait: it cancels.
+        """
+        try:
+            await asyncio.gather(*self._under_way)
+        except asyncio.CancelledError:
+            for task in self._under_way:
+                task.cancel()
+            raise
+
+    async def _step(self, listener: Listener) -> bool:
+        """Push what may be pushed, then wait for a change; False once there is nothing to do."""
+        listener.wake.clear()
+        self.changed = False
+        wait_seconds = _IDLE_SECONDS
+        now = self._queues.clock()
+        count = self._window.size - len(self._under_way)
+        if now < self._window.resume_at:
+            wait_seconds = self._window.resume_at - now
+        elif count > 0:
+            try:
+                batch = await self._queues.lease(self._name, Room(count, pushed=True))
+            except GoogleError:
+                # Deleted, detached or pulled; unless it changed again while this was found out.
+                return self.changed
+            except sqlite3.Error:
+                _LOG.exception("Pub/Sub could not lease messages of %s to push them", self._name)
+                await asyncio.sleep(_FAULT_PAUSE_SECONDS)
+                return True
+            for received in batch.messages:
+                self._begin(batch.subscription, received, listener)
+            if batch.messages:
+                return True
+            if batch.next_at is not None:
+                wait_seconds = min(wait_seconds, batch.next_at - now)
+        await listener.wait(wait_seconds)
+        return True
+
+    def _begin(self, subscription: Subscription, received: Any, listener: Listener) -> None:
+        task = asyncio.create_task(self._deliver(subscription, received))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(lambda _: listener.wake.set())
+
+    async def _deliver(self, subscription: Subscription, received: Any) -> None:
+        clock = self._queues.clock
+        request = push_request(subscription, received, clock())
+        status = await push_client.post(request, float(subscription.ack_deadline_seconds))
+        try:
+            if status in _ACKNOWLEDGING:
+                self._window.succeeded()
+                await self._queues.acknowledge(self._name, [received.ack_id])
+            else:
+                self._window.failed(clock())
+                await self._queues.modify_deadline(self._name, [(received.ack_id, 0)])
+        except GoogleError:
+            # The subscription was deleted meanwhile, and its messages with it.
+            return
+        except sqlite3.Error:
+            _LOG.exception("Pub/Sub could not settle a push of %s", self._name)
