@@ -207,6 +207,16 @@ class ObjectStore:
         """
         return self._blobs.read(self.get(Target(bucket, name)).sha256)
 
+    def size(self, bucket: str, name: str) -> int:
+        """Return how many bytes a live object has, so that a reader can bound what it reads.
+
+        Raises
+        ------
+        GoogleError
+            404 when it does not exist.
+        """
+        return self.get(Target(bucket, name)).size
+
     def write(self, bucket: str, name: str, data: bytes, content_type: str) -> None:
         """Store a live object, for the services that export to buckets.
 
