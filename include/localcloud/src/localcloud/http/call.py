@@ -11,6 +11,11 @@ from urllib.parse import parse_qsl
 from localcloud.errors import invalid_argument
 from localcloud.http.body import Body
 
+# Of Google's front end; it also bounds memory, as JSON of 10 MiB can become 400 MB of objects.
+# Source: https://cloud.google.com/endpoints/docs/grpc/transcoding and, for one service of many,
+# https://cloud.google.com/vision/quotas
+MAX_JSON_BYTES = 10 << 20
+
 
 class Query:
     """Query parameters; a name may occur more than once."""
@@ -20,8 +25,17 @@ class Query:
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Decode the part of a URL after the question mark."""
-        return cls(parse_qsl(text, keep_blank_values=True)) if text else _EMPTY
+        """Decode the part of a URL after the question mark.
+
+        Raises
+        ------
+        GoogleError
+            400 when it is not UTF-8: a replacement character would name something else.
+        """
+        try:
+            return cls(parse_qsl(text, keep_blank_values=True, errors="strict")) if text else _EMPTY
+        except UnicodeDecodeError:
+            raise invalid_argument("The query is not percent-encoded UTF-8.") from None
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the first value of a name."""
@@ -96,12 +110,20 @@ class Call:
         Raises
         ------
         GoogleError
-            400 when the body is not JSON.
+            400 when the body is not JSON, too large or too deep.
         """
+        if len(self.payload) > MAX_JSON_BYTES:
+            raise invalid_argument(
+                f"Request payload size exceeds the limit: {MAX_JSON_BYTES} bytes."
+            )
         if not self.body.strip():
             return {}
         try:
             return json.loads(self.body)
+        except RecursionError:
+            raise invalid_argument(
+                "Invalid JSON payload received. It is nested too deep."
+            ) from None
         except ValueError as error:
             raise invalid_argument(f"Invalid JSON payload received: {error}.") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import traceback
 from collections.abc import (
     Awaitable,
@@ -35,6 +36,7 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 _SEND_BYTES = 512 << 10
 
 
@@ -160,8 +162,8 @@ class Site:
             return service.error_reply(GoogleError.of(500, message), call)
 
     async def _send(self, reply: Reply, verb: str, send: Send) -> None:
-        headers = [(b"content-type", reply.content_type.encode())]
-        headers += [(k.lower().encode(), v.encode("latin-1")) for k, v in reply.headers.items()]
+        headers = [(b"content-type", _header_value(reply.content_type))]
+        headers += [(k.lower().encode(), _header_value(v)) for k, v in reply.headers.items()]
         has_body = reply.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
         given = "content-length" in map(str.lower, reply.headers)
         if isinstance(reply.body, bytes) and has_body and not given:
@@ -180,6 +182,11 @@ class Site:
         while chunk := await loop.run_in_executor(self._executor, _gathered, iterator):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
+
+
+def _header_value(text: str) -> bytes:
+    """Return a value that is one line, whatever text a client had stored to be told again."""
+    return _CONTROL_CHARACTERS.sub(" ", text).encode("utf-8", "replace")
 
 
 def _gathered(chunks: Iterator[bytes]) -> bytes:
