@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import unquote
 
 from localcloud.contract.discovery import Route
 from localcloud.healthcare.fhir.binary import BinaryMethods
 from localcloud.healthcare.fhir.bundles import (
+    claims_of,
     error_entry,
     response_entry,
     run_entry,
     run_transaction,
 )
 from localcloud.healthcare.fhir.definitions import Json
-from localcloud.healthcare.fhir.entries import entries_of, parse_entry
+from localcloud.healthcare.fhir.entries import (
+    Entry,
+    entries_of,
+    parse_request,
+    with_payload,
+)
 from localcloud.healthcare.fhir.everything import Everything
 from localcloud.healthcare.fhir.history import history_bundle
+from localcloud.healthcare.fhir.interactions import Written
 from localcloud.healthcare.fhir.lag import is_synchronous
 from localcloud.healthcare.fhir.methods import (
     FHIR,
@@ -34,6 +42,7 @@ from localcloud.healthcare.fhir.search_query import parse_search
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.fhir.wire import FhirPath, answers_outcomes, body_of, fhir_reply
+from localcloud.healthcare.fhir.work import Work
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
 
@@ -113,10 +122,7 @@ class BundleMethods:
             case "transaction":
                 entries = self._transaction(settings, raw, representation)
             case "batch":
-                entries = [
-                    self._batch_entry(settings, index, item, representation)
-                    for index, item in enumerate(raw)
-                ]
+                entries = self._batch(settings, raw, representation)
             case _:
                 raise unparseable(
                     "the type of a bundle must be transaction or batch", "Bundle.type"
@@ -127,30 +133,50 @@ class BundleMethods:
     def _transaction(
         self, settings: StoreSettings, raw: Sequence[Json], representation: bool
     ) -> list[Json]:
-        entries = [
-            parse_entry(index, item, settings, self._stores.definitions)
-            for index, item in enumerate(raw)
-        ]
-        results = self._stores.write(settings, lambda work: run_transaction(work, entries))
+        definitions = self._stores.definitions
+        requests = [parse_request(n, item, settings, definitions) for n, item in enumerate(raw)]
+        claims = claims_of(requests, self._stores.records(settings))
+        with self._stores.contention.hold(settings.name, claims):
+            entries = [
+                with_payload(request, item, settings, definitions)
+                for request, item in zip(requests, raw, strict=True)
+            ]
+            results = self._stores.write(settings, lambda work: run_transaction(work, entries))
         return [
-            response_entry(
-                settings.base,
-                results[entry.index],
-                representation=representation or entry.verb == "GET",
-            )
-            for entry in entries
+            _response(settings, entry, results[entry.index], representation) for entry in entries
         ]
 
-    def _batch_entry(
-        self, settings: StoreSettings, index: int, raw: Json, representation: bool
-    ) -> Json:
+    def _batch(
+        self, settings: StoreSettings, raw: Sequence[Json], representation: bool
+    ) -> list[Json]:
+        read = [self._batch_entry(settings, index, item) for index, item in enumerate(raw)]
+        runs = [partial(_run, entry) for entry in read if isinstance(entry, Entry)]
+        results = iter(self._stores.write_each(settings, runs))
+        responses = []
+        for entry in read:
+            result = next(results) if isinstance(entry, Entry) else entry
+            if isinstance(entry, FhirError) or isinstance(result, FhirError):
+                responses.append(error_entry(result))
+            else:
+                responses.append(_response(settings, entry, result, representation))
+        return responses
+
+    def _batch_entry(self, settings: StoreSettings, index: int, raw: Json) -> Entry | FhirError:
+        definitions = self._stores.definitions
         try:
-            entry = parse_entry(index, raw, settings, self._stores.definitions)
-            result = self._stores.write(settings, lambda work: run_entry(work, entry))
+            request = parse_request(index, raw, settings, definitions)
+            return with_payload(request, raw, settings, definitions)
         except FhirError as error:
-            return error_entry(error)
-        representation = representation or entry.verb == "GET"
-        return response_entry(settings.base, result, representation=representation)
+            return error
+
+
+def _run(entry: Entry, work: Work) -> Written:
+    return run_entry(work, entry)
+
+
+def _response(settings: StoreSettings, entry: Entry, result: Written, representation: bool) -> Json:
+    representation = representation or entry.verb == "GET"
+    return response_entry(settings.base, result, representation=representation)
 
 
 def _strict(call: Call, settings: StoreSettings) -> bool:

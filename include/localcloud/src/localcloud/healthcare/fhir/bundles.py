@@ -7,13 +7,16 @@ Source: https://hl7.org/fhir/R4/http.html#trules and fhir.executeBundle of healt
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
-from localcloud.healthcare.fhir.criteria import IdentifierCriterion, parse_criterion
+from localcloud.healthcare.fhir.conditional_references import resolve_conditional
+from localcloud.healthcare.fhir.contention import Claim
+from localcloud.healthcare.fhir.criteria import IdentifierCriterion
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.entries import Entry
 from localcloud.healthcare.fhir.interactions import (
@@ -30,6 +33,7 @@ from localcloud.healthcare.fhir.interactions import (
     update_or_create,
 )
 from localcloud.healthcare.fhir.outcomes import FhirError, not_found, unparseable
+from localcloud.healthcare.fhir.records import Records
 from localcloud.healthcare.fhir.references import rewrite
 from localcloud.healthcare.fhir.work import Work, new_id
 
@@ -62,18 +66,39 @@ def run_transaction(work: Work, entries: Sequence[Entry]) -> dict[int, Written]:
     for entry in others:
         if entry.verb in {"POST", "PUT"}:
             rewrite(entry.payload, names, work.settings.references_in_extensions)
+            _located(work, entry, partial(_resolve, work))
         write = partial(_write, work, target=targets.get(entry.index))
         results[entry.index] = _located(work, entry, write)
     return results
 
 
+def claims_of(entries: Sequence[Entry], records: Records) -> frozenset[Claim]:
+    """Return what a transaction must have for itself: what it writes, or matches by identifier."""
+    claims: set[Claim] = set()
+    for entry in entries:
+        if entry.verb == "GET":
+            continue
+        if entry.id:
+            claims.add(Claim(entry.type, entry.id))
+        # A criterion that cannot be read fails the transaction when its entry's turn comes.
+        with contextlib.suppress(FhirError):
+            if (criterion := entry.criterion) is None:
+                continue
+            claims.add(Claim(entry.type, f"{criterion.system}|{criterion.value}"))
+            found = records.ids_by_identifier(entry.type, criterion.system, criterion.value)
+            claims |= {Claim(entry.type, identifier) for identifier in found}
+    return frozenset(claims)
+
+
 def run_entry(work: Work, entry: Entry) -> Written:
     """Do one entry by itself."""
+    if entry.verb in {"POST", "PUT"}:
+        resolve_conditional(work, entry.payload)
     if entry.verb == "POST":
         return create(work, entry.payload, entry.conditions)
     if entry.verb == "GET":
         return Written(200, _read(work, entry))
-    if criterion := _criterion(entry):
+    if criterion := entry.criterion:
         return _run_by_identifier(work, entry, criterion)
     return _run_by_id(work, entry)
 
@@ -148,7 +173,7 @@ def _targets(work: Work, entries: Sequence[Entry]) -> dict[int, _Target]:
 
 
 def _target(work: Work, entry: Entry) -> _Target:
-    criterion = entry.conditions.criterion if entry.verb == "POST" else _criterion(entry)
+    criterion = entry.criterion
     if criterion is None:
         return _Target(entry.id or new_id(), False, None)
     found = work.find(entry.type, criterion)
@@ -167,8 +192,8 @@ def _write(work: Work, entry: Entry, *, target: _Target | None) -> Written:
     return run_entry(work, entry)
 
 
-def _criterion(entry: Entry) -> IdentifierCriterion | None:
-    return parse_criterion(entry.query) if len(entry.path) == 1 and entry.query else None
+def _resolve(work: Work, entry: Entry) -> None:
+    resolve_conditional(work, entry.payload)
 
 
 def _read(work: Work, entry: Entry) -> Json:

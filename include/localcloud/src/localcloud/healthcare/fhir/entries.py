@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from localcloud.healthcare.fhir.criteria import IdentifierCriterion, parse_criterion
 from localcloud.healthcare.fhir.definitions import Definitions, Json
 from localcloud.healthcare.fhir.interactions import Conditions
 from localcloud.healthcare.fhir.outcomes import (
@@ -23,8 +24,10 @@ from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.validation import check_resource
 from localcloud.healthcare.fhir.wire import decode
 
-# The number users report; Google's quota page names a limit without one figure for all projects.
-MAX_ENTRIES = 4500
+# "Transaction bundles with more than 4,500 entries are immediately rejected." A batch is bounded by
+# the size of its request alone.
+# Source: https://cloud.google.com/healthcare-api/quotas#fhir_executebundle_size_limits
+MAX_TRANSACTION_ENTRIES = 4500
 
 _WITH_RESOURCE = frozenset({"POST", "PUT"})
 _VERBS = _WITH_RESOURCE | {"PATCH", "DELETE", "GET"}
@@ -55,6 +58,19 @@ class Entry:
         """The id in the URL; empty for a request to the type."""
         return self.path[1] if len(self.path) > 1 else ""
 
+    @property
+    def criterion(self) -> IdentifierCriterion | None:
+        """The identifier by which the entry finds the resource it writes, if it does.
+
+        Raises
+        ------
+        FhirError
+            400 when it searches by anything else.
+        """
+        if self.verb == "POST":
+            return self.conditions.criterion
+        return parse_criterion(self.query) if len(self.path) == 1 and self.query else None
+
 
 def entries_of(bundle: Json) -> list[Json]:
     """Return the raw entries of a bundle.
@@ -70,18 +86,20 @@ def entries_of(bundle: Json) -> list[Json]:
     urls = [item["fullUrl"] for item in raw if isinstance(item.get("fullUrl"), str)]
     if len(set(urls)) < len(urls):
         raise unparseable("two entries have the same fullUrl", "Bundle.entry")
-    if len(raw) > MAX_ENTRIES:
+    if bundle.get("type") == "transaction" and len(raw) > MAX_TRANSACTION_ENTRIES:
         raise FhirError(
             400,
             "too-costly",
             "too_many_entries",
-            f"a bundle may have {MAX_ENTRIES} entries: send several bundles",
+            f"a transaction may have {MAX_TRANSACTION_ENTRIES} entries: send several bundles",
         )
     return raw
 
 
-def parse_entry(index: int, raw: Json, settings: StoreSettings, definitions: Definitions) -> Entry:
-    """Read and validate one entry.
+def parse_request(
+    index: int, raw: Json, settings: StoreSettings, definitions: Definitions
+) -> Entry:
+    """Read what an entry asks for, without looking at its resource.
 
     Raises
     ------
@@ -89,12 +107,29 @@ def parse_entry(index: int, raw: Json, settings: StoreSettings, definitions: Def
         400, located in the bundle.
     """
     try:
-        return _parse(index, raw, settings, definitions)
+        return _request(index, raw, settings, definitions)
     except FhirError as error:
         raise error.at(f"Bundle.entry[{index}]") from error
 
 
-def _parse(index: int, raw: Json, settings: StoreSettings, definitions: Definitions) -> Entry:
+def with_payload(
+    entry: Entry, raw: Json, settings: StoreSettings, definitions: Definitions
+) -> Entry:
+    """Return the entry with its resource, which is validated.
+
+    Raises
+    ------
+    FhirError
+        400, located in the bundle.
+    """
+    try:
+        payload = _payload(entry.verb, raw.get("resource"), entry.type, settings, definitions)
+    except FhirError as error:
+        raise error.at(entry.place) from error
+    return replace(entry, payload=payload)
+
+
+def _request(index: int, raw: Json, settings: StoreSettings, definitions: Definitions) -> Entry:
     request = raw.get("request")
     if not isinstance(request, dict) or str(request.get("method")) not in _VERBS:
         raise unparseable(f"want a request with one of the methods {', '.join(sorted(_VERBS))}")
@@ -110,8 +145,7 @@ def _parse(index: int, raw: Json, settings: StoreSettings, definitions: Definiti
         str(request.get("ifNoneMatch", "")),
         str(request.get("ifNoneExist", "")),
     )
-    payload = _payload(verb, raw.get("resource"), path[0], settings, definitions)
-    return Entry(index, verb, path, query, str(raw.get("fullUrl", "")), conditions, payload)
+    return Entry(index, verb, path, query, str(raw.get("fullUrl", "")), conditions)
 
 
 def _check_path(verb: str, path: tuple[str, ...], query: str) -> None:

@@ -16,6 +16,9 @@ _LOCAL = re.compile(
 )
 
 _CONDITIONAL = re.compile(r"[A-Z][A-Za-z]+\?")
+_STORE = re.compile(
+    r"(projects/[^/]+/locations/[^/]+/datasets/[^/]+/fhirStores/[^/]+)/(?:fhir/)?(.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,32 @@ class LocalReference:
 
 
 def parse_local(text: str, base: str) -> LocalReference | None:
-    """Return the local resource a reference names; None for any other kind of reference."""
+    """Return the local resource a reference names; None for any other kind of reference.
+
+    It may be relative, a URL below the store's own, or begin with the store's resource name.
+    Source: https://cloud.google.com/healthcare-api/docs/concepts/fhir-references
+    """
+    named = _STORE.fullmatch(text)
+    if named and base.endswith(f"/{named[1]}/fhir"):
+        text = named[2]
     match = _LOCAL.fullmatch(text.removeprefix(f"{base}/"))
     return LocalReference(match["type"], match["id"], match["version"]) if match else None
 
 
+def is_foreign(text: str, base: str) -> bool:
+    """Whether a reference names a resource of another FHIR store."""
+    named = _STORE.fullmatch(text)
+    return named is not None and not base.endswith(f"/{named[1]}/fhir")
+
+
+def is_conditional(text: str) -> bool:
+    """Whether a reference is a search for its target."""
+    return _CONDITIONAL.match(text) is not None
+
+
 def is_unresolved(text: str) -> bool:
     """Whether a reference still needs a bundle, or a search, to say what it refers to."""
-    return text.startswith("urn:uuid:") or _CONDITIONAL.match(text) is not None
+    return text.startswith("urn:uuid:") or is_conditional(text)
 
 
 def references(node: object, inside_extensions: bool = True) -> Iterator[tuple[Json, str]]:

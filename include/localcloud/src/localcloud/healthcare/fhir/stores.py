@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.errors import GoogleError
+from localcloud.healthcare.fhir.contention import Contention
 from localcloud.healthcare.fhir.definitions import Definitions, load
 from localcloud.healthcare.fhir.lag import NEWEST, View, microseconds_of
 from localcloud.healthcare.fhir.notifications import Outbox, enqueue
+from localcloud.healthcare.fhir.outcomes import FhirError
 from localcloud.healthcare.fhir.records import MIGRATIONS, Records, drop_store, forget_hidden
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.work import Work
@@ -21,6 +23,7 @@ from localcloud.notify import Publisher
 from localcloud.state.database import Database
 
 _Result = TypeVar("_Result")
+_UNITS_PER_COMMIT = 50
 
 
 class FhirStores:
@@ -44,6 +47,7 @@ class FhirStores:
         self._database = database
         self._resources = resources
         self.behaviour = behaviour
+        self.contention = Contention(behaviour)
         self._outbox = Outbox(database, publisher)
         resources.on_delete("fhirStores", drop_store)
         threading.Thread(target=self._outbox.flush, name="fhir-outbox", daemon=True).start()
@@ -74,13 +78,46 @@ class FhirStores:
         """Do a unit of work: all of it is durable when this returns, none if it raises."""
         with self._database.write() as tx:
             forget_hidden(tx, _now())
-            work = Work(tx, settings, self.definitions, _now, self._lag())
-            result = run(work)
-            work.check_references()
-            announced = enqueue(tx, settings, work.changes)
+            result, announced = self._run(tx, settings, run)
         if announced:
             self._outbox.flush()
         return result
+
+    def write_each(
+        self, settings: StoreSettings, runs: Sequence[Callable[[Work], _Result]]
+    ) -> list[_Result | FhirError]:
+        """Do units of work that know nothing of each other, each whole or not at all.
+
+        Several share a commit, which costs more than the work; all is durable on return.
+        """
+        results: list[_Result | FhirError] = []
+        for start in range(0, len(runs), _UNITS_PER_COMMIT):
+            with self._database.write() as tx:
+                forget_hidden(tx, _now())
+                chunk = runs[start : start + _UNITS_PER_COMMIT]
+                results += [self._run_alone(tx, settings, run) for run in chunk]
+            self._outbox.flush()
+        return results
+
+    def _run_alone(
+        self, tx: sqlite3.Connection, settings: StoreSettings, run: Callable[[Work], _Result]
+    ) -> _Result | FhirError:
+        tx.execute("SAVEPOINT unit")
+        try:
+            return self._run(tx, settings, run)[0]
+        except FhirError as error:
+            tx.execute("ROLLBACK TO unit")
+            return error
+        finally:
+            tx.execute("RELEASE unit")
+
+    def _run(
+        self, tx: sqlite3.Connection, settings: StoreSettings, run: Callable[[Work], _Result]
+    ) -> tuple[_Result, int]:
+        work = Work(tx, settings, self.definitions, _now, self._lag())
+        result = run(work)
+        work.check_references()
+        return result, enqueue(tx, settings, work.changes)
 
     def view(self, *, synchronous: bool) -> View:
         """Return what a search that starts now sees."""

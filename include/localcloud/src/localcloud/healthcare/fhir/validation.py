@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from localcloud.healthcare.fhir.definitions import Definitions, Element, Json
 from localcloud.healthcare.fhir.outcomes import FhirError, invalid_resource, unparseable
 from localcloud.healthcare.fhir.primitives import ID, defect
-from localcloud.healthcare.fhir.references import parse_local
+from localcloud.healthcare.fhir.references import is_foreign, parse_local
 
 # Far beyond any real resource; keeps every later walk within Python's stack.
 _MAX_DEPTH = 64
@@ -138,6 +138,8 @@ class _Walk:
         text = value.get("reference") or ""
         if text.startswith("#"):
             self.anchors.add(text)
+        if is_foreign(text, self.base):
+            raise invalid_resource("value", "a reference to another store is not allowed", place)
         local = parse_local(text, self.base)
         if local is None or not self.checks.reference_types or not element.targets:
             return

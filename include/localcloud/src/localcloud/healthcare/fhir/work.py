@@ -183,5 +183,5 @@ def _dangling(text: str, base: str) -> FhirError:
     elif text.startswith("urn:"):
         hint = "unresolved urn reference: no entry of a transaction bundle has it as fullUrl"
     else:
-        hint = "conditional reference: search by identifier first and refer to the literal id"
+        hint = "a conditional reference is resolved in a bundle only: refer to the literal id"
     return FhirError(400, "value", "reference_not_found", hint)
