@@ -107,10 +107,10 @@ def test_the_legacy_form_has_no_attributes_and_imports_only_on_request(
     expected = {name_of(store, stored)}
     if send_for_bulk_import:
         expected.add(name_of(store, imported))
-    messages = [each.message for each in pubsub.drain(subscription, len(expected))]
-    assert {message.data for message in messages} == expected
-    assert all(not message.attributes for message in messages)
-    pubsub.acknowledge(subscription, pubsub.pull_now(subscription))
+    received = pubsub.drain(subscription, len(expected))
+    assert {each.message.data for each in received} == expected
+    assert all(not each.message.attributes for each in received)
+    pubsub.acknowledge(subscription, received)
     assert pubsub.is_empty(subscription)
 
 

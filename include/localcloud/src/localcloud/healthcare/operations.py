@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import secrets
 import sqlite3
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +26,8 @@ from localcloud.healthcare.resources import (
     utc_now,
 )
 from localcloud.state.database import Database
+
+_log = logging.getLogger(__name__)
 
 EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
 OPERATION_METADATA = "type.googleapis.com/google.cloud.healthcare.v1.OperationMetadata"
@@ -218,7 +222,9 @@ class Operations:
             code = _CODE_OF_HTTP.get(error.code, UNKNOWN)
             outcome = {"error": {"code": code, "message": error.message}}
         except Exception as error:
-            # An operation must end, whatever broke in it; the message may not quote its data.
+            # An operation must end, whatever broke in it; no message may quote its data.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("An operation broke with %s:\n%s", type(error).__name__, trace)
             message = f"internal error ({type(error).__name__})"
             outcome = {"error": {"code": INTERNAL, "message": message}}
         # A server that stops closes its database first, and a dataset may be deleted meanwhile:

@@ -1,13 +1,13 @@
-"""What a DICOM store offers beside DICOMweb: import and metrics."""
+"""What a DICOM store, a study, a series or an instance takes up.
+
+Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.locations.datasets.dicomStores
+"""
 
 from __future__ import annotations
 
-from localcloud.healthcare.dicom.importer import Import, ObjectPattern
 from localcloud.healthcare.dicom.index import Index, Scope
-from localcloud.healthcare.dicom.ingest import Ingest
-from localcloud.healthcare.dicom.objects import CloudObjects
-from localcloud.healthcare.operations import Operations
-from localcloud.healthcare.resources import Json, invalid, not_found, present
+from localcloud.healthcare.dicom.storage_classes import StorageClasses
+from localcloud.healthcare.resources import Json, not_found, present
 from localcloud.healthcare.stores import Resources
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -17,33 +17,12 @@ _STUDIES = f"{_STORES}.dicomWeb.studies"
 
 
 class DicomAdminMethods:
-    """dicomStores.import, getDICOMStoreMetrics, getStudyMetrics and their like."""
+    """getDICOMStoreMetrics, getStudyMetrics, getSeriesMetrics and getStorageInfo."""
 
-    def __init__(
-        self,
-        index: Index,
-        ingest: Ingest,
-        objects: CloudObjects,
-        resources: Resources,
-        operations: Operations,
-    ) -> None:
+    def __init__(self, index: Index, classes: StorageClasses, resources: Resources) -> None:
         self._index = index
-        self._ingest = ingest
-        self._objects = objects
+        self._classes = classes
         self._resources = resources
-        self._operations = operations
-
-    @serves(f"{_STORES}.import")
-    def import_instances(self, call: Call) -> Reply:
-        """Start an import; a wrong URI is refused at once, a wrong bucket by the operation."""
-        store = call.params["name"]
-        self._resources.get(store)
-        uri = call.json().get("gcsSource", {}).get("uri", "")
-        if not uri:
-            raise invalid("gcs_source.uri is required")
-        work = Import(store, ObjectPattern.parse(uri), self._objects, self._ingest)
-        api_method = "dicom.DicomService.ImportDicomData"
-        return Reply.json(self._operations.start(store, api_method, work.run))
 
     @serves(f"{_STORES}.getDICOMStoreMetrics")
     def store_metrics(self, call: Call) -> Reply:
@@ -69,21 +48,24 @@ class DicomAdminMethods:
     def storage_info(self, call: Call) -> Reply:
         resource = call.params["resource"]
         counts = self._counts(resource)
+        (instance,) = self._index.instances(_scope(resource))
+        storage_class, since = self._classes.of(instance)
         return Reply.json(
             {
                 "referencedResource": resource,
                 "blobStorageInfo": {
                     "sizeBytes": str(counts["blob_bytes"]),
-                    "storageClass": "STANDARD",
+                    "storageClass": storage_class,
+                    "storageClassUpdateTime": since,
                 },
                 "structuredStorageInfo": {"sizeBytes": str(counts["header_bytes"])},
             }
         )
 
     def _counts(self, resource: str) -> dict[str, int]:
-        store, _, path = resource.partition("/dicomWeb/")
-        self._resources.get(store)
-        counts = self._index.metrics(Scope(store, tuple(path.split("/")[1::2])))
+        scope = _scope(resource)
+        self._resources.get(scope.store)
+        counts = self._index.metrics(scope)
         if not counts["instances"]:
             raise not_found("resource", resource)
         return counts
@@ -95,3 +77,8 @@ def _sizes(counts: dict[str, int]) -> Json:
         "blobStorageSizeBytes": str(counts["blob_bytes"]),
         "structuredStorageSizeBytes": str(counts["header_bytes"]),
     }
+
+
+def _scope(resource: str) -> Scope:
+    store, _, path = resource.partition("/dicomWeb/")
+    return Scope(store, tuple(path.split("/")[1::2]))

@@ -13,13 +13,7 @@ from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom.ingest import Ingest, Stored
 from localcloud.healthcare.dicom.notifications import Action
 from localcloud.healthcare.dicom.objects import CloudObjects
-from localcloud.healthcare.operations import (
-    CANCELLED,
-    NOT_FOUND,
-    UNKNOWN,
-    OperationFailed,
-    Progress,
-)
+from localcloud.healthcare.operations import NOT_FOUND, UNKNOWN, OperationFailed, Progress
 from localcloud.healthcare.resources import Json, invalid
 
 IMPORT_RESPONSE = {
@@ -29,6 +23,8 @@ IMPORT_RESPONSE = {
 # What shares a transaction and is in memory at once, and so how often the counters move.
 _BATCH_FILES = 16
 _BATCH_BYTES = 64 << 20
+# Google takes files of 100 GB; here a file is in memory whole.
+MAX_FILE_BYTES = 2 << 30
 _URI = re.compile(r"gs://([^/*?]+)/(.+)", re.DOTALL)
 # "**" only once, as the last path component or followed by an extension; no other wildcard then.
 _DOUBLE_STAR = re.compile(r"[^*?]*\*\*(\.[^*?/]+)?", re.DOTALL)
@@ -71,17 +67,18 @@ class ObjectPattern:
 
 
 def _expression(path: str) -> str:
-    meanings = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    meanings = {"**": ".*", "*": "[^/]*", "?": "."}
     tokens = re.split(r"(\*\*|\*|\?)", path)
     return "".join(meanings.get(token) or re.escape(token) for token in tokens)
 
 
 @dataclass(frozen=True)
 class Import:
-    """The work of one import operation."""
+    """The work of one import operation; a batch of files is in memory at a time."""
 
     store: str
     source: ObjectPattern
+    storage_class: str
     objects: CloudObjects
     ingest: Ingest
 
@@ -99,11 +96,10 @@ class Import:
         if not names:
             raise OperationFailed(NOT_FOUND, "no object matches gcs_source.uri")
         progress.pending = len(names)
-        progress.save()
+        progress.checkpoint()
         for batch in self._batches(names, progress):
-            if progress.cancelled:
-                raise OperationFailed(CANCELLED, "the operation was cancelled")
             self._import_batch(batch, progress)
+            progress.checkpoint()
         if progress.failure:
             raise OperationFailed(
                 UNKNOWN,
@@ -114,22 +110,31 @@ class Import:
 
     def _batches(self, names: Sequence[str], progress: Progress) -> Iterator[list[bytes]]:
         batch: list[bytes] = []
+        batch_bytes = 0
         for name in names:
             # An object deleted since the listing is a failed file, not a failed operation.
             try:
-                batch.append(self.objects.read(self.source.bucket, name))
+                size = self.objects.size(self.source.bucket, name)
+                if batch and (len(batch) == _BATCH_FILES or batch_bytes + size > _BATCH_BYTES):
+                    yield batch
+                    batch, batch_bytes = [], 0
+                batch.append(self._read(name, size))
+                batch_bytes += size
             except GoogleError:
                 progress.failure += 1
                 progress.pending -= 1
-            if len(batch) == _BATCH_FILES or sum(map(len, batch)) > _BATCH_BYTES:
-                yield batch
-                batch = []
         yield batch
 
+    def _read(self, name: str, size: int) -> bytes:
+        if size > MAX_FILE_BYTES:
+            raise invalid(f"the file is larger than {MAX_FILE_BYTES} bytes")
+        return self.objects.read(self.source.bucket, name)
+
     def _import_batch(self, files: Sequence[bytes], progress: Progress) -> None:
-        outcomes = self.ingest.store(self.store, files, Action.IMPORT)
+        outcomes = self.ingest.store(
+            self.store, files, Action.IMPORT, storage_class=self.storage_class
+        )
         stored = sum(isinstance(outcome, Stored) for outcome in outcomes)
         progress.success += stored
         progress.failure += len(outcomes) - stored
         progress.pending -= len(files)
-        progress.save()

@@ -31,6 +31,8 @@ class Action(StrEnum):
     IMPORT = "ImportDicomData"
     SET_BLOB_SETTINGS = "SetBlobSettings"
     DELETE = "DeleteInstances"
+    DEIDENTIFY = "DeidentifyDicomStore"
+    """Told to nobody: the notification page does not list it."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +80,6 @@ class Recorder(Protocol):
 
     def flush(self) -> None:
         """Send what is recorded; called after the transaction."""
-
-
-class Silence:
-    """Tells nobody, as operations do that the notification page does not list."""
-
-    def record(
-        self,
-        tx: sqlite3.Connection,
-        store: str,
-        action: Action,
-        instances: Sequence[Instance],
-        storage_class: str = STANDARD,
-    ) -> None:
-        pass
-
-    def flush(self) -> None:
-        pass
 
 
 class Notifications:
@@ -170,7 +155,10 @@ class Notifications:
     def _record(
         self, tx: sqlite3.Connection, store: str, action: Action, changes: Sequence[_Change]
     ) -> None:
+        # Also where nobody is told: the store may have been deleted meanwhile.
         config = self._resources.get(store)
+        if action is Action.DEIDENTIFY:
+            return
         topics = [entry["pubsubTopic"] for entry in config.get("notificationConfigs", [])]
         legacy_topic = _legacy_topic(config.get("notificationConfig", {}), action)
         if changes:

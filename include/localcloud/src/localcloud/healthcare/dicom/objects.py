@@ -11,13 +11,6 @@ from localcloud.healthcare.resources import invalid
 _OBJECT_URI = re.compile(r"gs://([^/*?]+)/(.+)", re.DOTALL)
 
 
-class Measured(Protocol):
-    """What is known of an object without reading it; `size` is in bytes."""
-
-    @property
-    def size(self) -> int: ...
-
-
 class CloudObjects(Protocol):
     """Live objects by bucket and name; safe to call from any thread.
 
@@ -28,8 +21,8 @@ class CloudObjects(Protocol):
     def list(self, bucket: str, prefix: str) -> list[str]:
         """Return the names of all live objects below a prefix, sorted."""
 
-    def get(self, bucket: str, name: str) -> Measured:
-        """Return what is known of an object."""
+    def size(self, bucket: str, name: str) -> int:
+        """Return how many bytes an object has."""
 
     def read(self, bucket: str, name: str) -> bytes:
         """Return an object's whole content."""

@@ -9,6 +9,7 @@ from localcloud.healthcare.dicom.admin import DicomAdminMethods
 from localcloud.healthcare.dicom.deletions import Deletions
 from localcloud.healthcare.dicom.index import Index
 from localcloud.healthcare.dicom.ingest import Ingest
+from localcloud.healthcare.dicom.jobs import DicomJobMethods, Workshop
 from localcloud.healthcare.dicom.notifications import Notifications
 from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.retrieve import Retriever
@@ -53,9 +54,20 @@ def dicom_handlers(around: Surroundings) -> list[object]:
     notifications.flush()
     deletions = Deletions(index, notifications, around.operations)
     ingest = Ingest(index, around.blobs, notifications, deletions)
+    workshop = Workshop(
+        index,
+        around.blobs,
+        ingest,
+        classes,
+        notifications,
+        around.objects,
+        around.resources,
+        around.operations,
+    )
     return [
         DicomStoreMethods(index, ingest, around.resources),
         DicomRetrieveMethods(index, Retriever(index, around.blobs), around.resources),
         DicomDeleteMethods(index, deletions, around.resources),
-        DicomAdminMethods(index, ingest, around.objects, around.resources, around.operations),
+        DicomAdminMethods(index, classes, around.resources),
+        DicomJobMethods(workshop),
     ]
