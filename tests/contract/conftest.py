@@ -21,6 +21,7 @@ from google.cloud import storage
 PROJECT = "contract-tests"
 _START_TIMEOUT_SECONDS = 30.0
 _STOP_TIMEOUT_SECONDS = 5.0
+_LISTENERS = ("storage", "pubsub", "vertex", "vision", "secretmanager")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,6 +31,7 @@ class RunningCloud:
 
     storage: str
     healthcare: str
+    vertex: str
     vision: str
     secretmanager: str
     pubsub: str
@@ -69,7 +71,7 @@ def localcloud_command() -> str:
 
 @contextmanager
 def _running(data: Path, *options: str) -> Iterator[RunningCloud]:
-    ports = [f"--{name}-port=0" for name in ("storage", "pubsub", "vision", "secretmanager")]
+    ports = [f"--{name}-port=0" for name in _LISTENERS]
     process = subprocess.Popen(
         [localcloud_command(), "--data", str(data), "--behaviour=swift", *ports, *options],
         stdout=subprocess.PIPE,

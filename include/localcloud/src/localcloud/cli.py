@@ -17,11 +17,10 @@ import uvloop
 # Google's clients announce the end of Python versions at import; it is not this server's news.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
 
-from localcloud.behaviour import BY_NAME, Behaviour, changed  # noqa: E402 - likewise
-from localcloud.cloud import Cloud, Settings  # noqa: E402 - the filter must come first
+from localcloud.behaviour import BY_NAME, Behaviour, changed  # noqa: E402 - the filter first
+from localcloud.cloud import DEFAULT_PORTS, Cloud, Settings  # noqa: E402 - likewise
 from localcloud.errors import GoogleError, StartError  # noqa: E402
-
-_PORTS = {"storage": 8600, "pubsub": 8601, "vision": 8606, "secretmanager": 8607}
+from localcloud.vertex.servers import checked_url  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         data=options.data,
         host=options.host,
         public_host=options.public_host,
-        **{f"{name}_port": getattr(options, f"{name}_port") for name in _PORTS},
+        ports={name: getattr(options, f"{name}_port") for name in DEFAULT_PORTS},
+        model_servers=dict(options.model_server),
     )
     try:
         return _run_in_loop(settings, options.port_file)
@@ -73,8 +73,9 @@ async def _run(settings: Settings, port_file: Path | None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="localcloud",
-        description="Serve Google Cloud's Storage, Pub/Sub, Healthcare, Vision and Secret Manager "
-        "APIs on this machine. Prints one line of JSON with the addresses once all of them answer.",
+        description="Serve Google Cloud's Storage, Pub/Sub, Healthcare, Vertex AI, Vision and "
+        "Secret Manager APIs on this machine. Prints one line of JSON with the addresses once all "
+        "of them answer.",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps the state")
     parser.add_argument(
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--public-host", help="name clients use, where it is not --host (as in a container)"
     )
-    for name, port in _PORTS.items():
+    for name, port in DEFAULT_PORTS.items():
         parser.add_argument(
             f"--{name}-port", type=_port, default=port, help=f"default {port}; 0 = any free port"
         )
@@ -101,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="change one field of the behaviour, as in --set operation_seconds=5",
     )
+    parser.add_argument(
+        "--model-server",
+        metavar="IMAGE=URL",
+        type=_model_server,
+        action="append",
+        default=[],
+        help="Vertex AI: send predictions of models with this container image to this server",
+    )
     parser.add_argument("--port-file", type=Path, help="also write the line of JSON to this file")
     return parser
 
@@ -115,6 +124,14 @@ def _behaviour(options: argparse.Namespace) -> Behaviour:
             value = text
         behaviour = changed(behaviour, {name: value})
     return behaviour
+
+
+def _model_server(text: str) -> tuple[str, str]:
+    image, _, url = text.rpartition("=")
+    try:
+        return image, checked_url(url)
+    except GoogleError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
 
 
 def _port(text: str) -> int:

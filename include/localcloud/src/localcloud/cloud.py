@@ -6,22 +6,20 @@ Handlers run in a pool of worker threads; Pub/Sub runs in the loop itself.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-
-import grpc
 
 from localcloud.behaviour import GOOGLE, Behaviour, BehaviourSwitch
 from localcloud.conditions import Conditions
 from localcloud.contract.grpc_conditions import ConditionsInterceptor
-from localcloud.errors import GoogleError, StartError
+from localcloud.errors import GoogleError
+from localcloud.grpc_listener import GRACE_SECONDS, grpc_server
 from localcloud.healthcare.service import HealthcareService
-from localcloud.http.admin import Admin
+from localcloud.http.admin import Admin, AdminRoutes
 from localcloud.http.index import grpc_listing, listing_of
 from localcloud.http.listener import HttpListener, bind
 from localcloud.http.service import HttpService
@@ -32,30 +30,38 @@ from localcloud.pubsub.service import PubSubServer
 from localcloud.secretmanager.service import SecretManagerService
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
+from localcloud.state.exclusive import exclusive
 from localcloud.storage.service import StorageService
+from localcloud.vertex.servers import ModelServerAdmin
+from localcloud.vertex.service import VertexService
 from localcloud.vision.service import VisionService
 
+DEFAULT_PORTS: Mapping[str, int] = {
+    "storage": 8600,
+    "pubsub": 8601,
+    "vertex": 8605,
+    "vision": 8606,
+    "secretmanager": 8607,
+}
+"""The listeners; Healthcare is served on Storage's port, and Pub/Sub speaks gRPC."""
 _WORKER_THREADS = 16
-_GRPC_GRACE_SECONDS = 0.5
-# Pub/Sub takes requests of 10 MB; the margin leaves room to refuse a larger one properly.
-_GRPC_OPTIONS = (("grpc.max_receive_message_length", 20 << 20), ("grpc.so_reuseport", 0))
+"""Threads of each port: calls that wait on one, as predictions do, hold up no other."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """Where the local cloud keeps its state and listens; a port of 0 takes any free one.
 
-    ``public_host`` is the name under which clients reach it, where that is not ``host``.
+    ``public_host`` is the name under which clients reach it, where that is not ``host``;
+    ``model_servers`` gives Vertex AI the base URL of the server behind an image URI.
     """
 
     data: Path
     host: str = "127.0.0.1"
     public_host: str | None = None
-    storage_port: int = 8600
-    pubsub_port: int = 8601
-    vision_port: int = 8606
-    secretmanager_port: int = 8607
+    ports: Mapping[str, int] = field(default_factory=lambda: DEFAULT_PORTS)
     behaviour: Behaviour = GOOGLE
+    model_servers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Cloud:
@@ -72,6 +78,7 @@ class Cloud:
         self._behaviour = BehaviourSwitch(settings.behaviour)
         self._conditions = Conditions.of(self._behaviour)
         self._endpoints: dict[str, str] = {}
+        self._admin_routes: AdminRoutes = {}
         self._open = AsyncExitStack()
 
     def endpoints(self) -> dict[str, str]:
@@ -91,14 +98,11 @@ class Cloud:
 
     async def _start(self) -> None:
         settings = self._settings
-        self._open.enter_context(_exclusive(settings.data))
+        self._open.enter_context(exclusive(settings.data))
         sockets = {
             name: self._open.enter_context(bind(settings.host, port, name))
-            for name, port in (
-                ("storage", settings.storage_port),
-                ("vision", settings.vision_port),
-                ("secretmanager", settings.secretmanager_port),
-            )
+            for name, port in settings.ports.items()
+            if name != "pubsub"
         }
         host = settings.public_host or settings.host
         urls = {name: f"http://{host}:{s.getsockname()[1]}" for name, s in sockets.items()}
@@ -106,25 +110,20 @@ class Cloud:
         pubsub, pubsub_port = await self._start_pubsub(messages)
         # A worker thread: what an earlier run left unpublished is published here.
         sites = await asyncio.to_thread(
-            self._services, pubsub, partial(_topic_exists, messages), urls["storage"]
+            self._services, pubsub, partial(_topic_exists, messages), urls
         )
-        executor = ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix="call")
-        self._open.callback(executor.shutdown, wait=False, cancel_futures=True)
         listings = [listing_of(service) for services in sites.values() for service in services]
         listings.append(grpc_listing("pubsub", pubsub.source, pubsub.served()))
+        admin = Admin(self._conditions, listings, self._admin_routes)
         listeners: list[HttpListener] = []
         self._open.push_async_callback(_stop_together, listeners)
         for name, services in sites.items():
-            admin = None
-            if name == "storage":
-                admin = Admin(self._conditions, listings)
             site = Site(
                 services,
                 self._conditions,
-                executor,
+                self._executor(name),
                 urls[name],
-                admin,
-                spool_folder=self._settings.data,
+                admin if name == "storage" else None,
             )
             listeners.append(HttpListener(site, sockets[name]))
             await listeners[-1].start()
@@ -132,42 +131,35 @@ class Cloud:
             "storage": urls["storage"],
             "healthcare": urls["storage"],
             "pubsub": f"{host}:{pubsub_port}",
-            "vision": urls["vision"],
-            "secretmanager": urls["secretmanager"],
+            **{name: urls[name] for name in sites if name != "storage"},
         }
 
     async def _start_pubsub(self, database: Database) -> tuple[PubSubServer, int]:
         pubsub = PubSubServer(database)
-        server = grpc.aio.server(
-            interceptors=[ConditionsInterceptor(self._conditions)],
-            options=_GRPC_OPTIONS,
-        )
-        server.add_generic_rpc_handlers(tuple(pubsub.handlers()))
-        address = f"{self._settings.host}:{self._settings.pubsub_port}"
-        try:
-            port = server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise StartError(
-                f"cannot listen on {address} for pubsub; "
-                "free the port or choose another with --pubsub-port"
-            ) from error
+        address = (self._settings.host, self._settings.ports["pubsub"])
+        interceptors = [ConditionsInterceptor(self._conditions)]
+        server, port = grpc_server(pubsub.handlers(), interceptors, address, "pubsub")
         await pubsub.start()
         self._open.push_async_callback(pubsub.stop)
         await server.start()
-        self._open.push_async_callback(server.stop, _GRPC_GRACE_SECONDS)
+        self._open.push_async_callback(server.stop, GRACE_SECONDS)
         return pubsub, port
 
     def _services(
-        self, pubsub: PubSubServer, topic_exists: TopicLookup, base_url: str
+        self, pubsub: PubSubServer, topic_exists: TopicLookup, urls: Mapping[str, str]
     ) -> dict[str, list[HttpService]]:
+        """Return the services of each port; the first that has a path answers it."""
         storage = StorageService(
             self._database("storage"),
             self._blobs("storage"),
             self._settings.data / "uploads",
             publisher=pubsub,
             topic_exists=topic_exists,
-            base_url=base_url,
+            base_url=urls["storage"],
         )
+        self._admin_routes[("POST", "/lifecycle")] = storage.lifecycle.answer
+        storage.lifecycle.start()
+        self._open.callback(storage.lifecycle.stop)
         healthcare = HealthcareService(
             self._database("healthcare"),
             self._blobs("healthcare"),
@@ -176,11 +168,25 @@ class Cloud:
             self._behaviour,
             topic_exists=topic_exists,
         )
+        vertex = VertexService(
+            self._database("vertex"),
+            self._behaviour,
+            urls["vertex"],
+            self._settings.model_servers,
+        )
+        self._open.callback(vertex.close)
+        self._admin_routes |= ModelServerAdmin(vertex.servers).routes
         return {
             "storage": [storage, healthcare],
+            "vertex": [vertex],
             "vision": [VisionService(storage.objects)],
             "secretmanager": [SecretManagerService(self._database("secretmanager"))],
         }
+
+    def _executor(self, name: str) -> ThreadPoolExecutor:
+        executor = ThreadPoolExecutor(_WORKER_THREADS, thread_name_prefix=name)
+        self._open.callback(executor.shutdown, wait=False, cancel_futures=True)
+        return executor
 
     def _database(self, name: str) -> Database:
         database = Database(self._settings.data / f"{name}.sqlite")
@@ -202,16 +208,3 @@ def _topic_exists(messages: Database, topic: str) -> bool:
     except GoogleError:
         return False
     return True
-
-
-@contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StartError(
-                f"another local cloud uses {folder}; stop it or give another --data"
-            ) from error
-        yield

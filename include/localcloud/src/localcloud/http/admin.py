@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from localcloud.behaviour import as_json as behaviour_json
 from localcloud.conditions import Conditions
@@ -12,16 +12,25 @@ from localcloud.http.index import ApiListing, as_html, as_json
 
 ADMIN_PREFIX = "/_localcloud"
 
+AdminRoutes = dict[tuple[str, str], Callable[[Call], Reply]]
+"""Handlers by verb and path below the prefix."""
+
 
 class Admin:
-    """Answers ``/_localcloud``; its paths belong to no Google service."""
+    """Answers ``/_localcloud``; its paths belong to no Google service.
 
-    def __init__(self, conditions: Conditions, listings: list[ApiListing]) -> None:
+    ``routes`` are those of single services, beside the ones that are here.
+    """
+
+    def __init__(
+        self, conditions: Conditions, listings: list[ApiListing], routes: AdminRoutes
+    ) -> None:
         faults, behaviour = conditions.faults, conditions.behaviour
         self._faults = faults
         self._behaviour = behaviour
         self._listings = listings
-        self._routes: Mapping[tuple[str, str], Callable[[Call], Reply]] = {
+        self._routes: AdminRoutes = {
+            **routes,
             ("GET", ""): self._index,
             ("GET", "/health"): lambda _: Reply.json({"status": "ok"}),
             ("GET", "/behaviour"): lambda _: Reply.json(behaviour_json(behaviour.current)),

@@ -1,0 +1,1 @@
+"""Vertex AI API v1: models, endpoints and online prediction over REST."""
