@@ -28,7 +28,7 @@ _GOING = (
     "the study or series is being deleted by an operation; store the instance again when the"
     " operation is done"
 )
-_WRITERS = 2
+_WRITERS = 4
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,14 @@ class Ingest:
     def store(
         self,
         store: str,
-        files: Sequence[bytes | memoryview],
+        files: Sequence[bytes | memoryview | Refused],
         action: Action,
         study: str = "",
         storage_class: str = STANDARD,
     ) -> list[Outcome]:
         """Store a batch and notify; outcomes are in the order of `files`.
+
+        What its maker refused already stays refused.
 
         Parameters
         ----------
@@ -92,7 +94,9 @@ class Ingest:
         self._notifications.flush()
         return outcomes
 
-    def _prepare(self, data: bytes | memoryview, study: str) -> _Prepared | Refused:
+    def _prepare(self, data: bytes | memoryview | Refused, study: str) -> _Prepared | Refused:
+        if isinstance(data, Refused):
+            return data
         try:
             file = parse_file(data)
         except InvalidDicom as error:

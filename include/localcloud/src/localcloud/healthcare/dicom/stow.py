@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from localcloud.healthcare.dicom import multipart, xml
+from localcloud.healthcare.dicom import multipart, stow_json, xml
 from localcloud.healthcare.dicom.header import Header, header_text
 from localcloud.healthcare.dicom.ingest import Outcome, Refused, Stored
 from localcloud.healthcare.dicom.media_types import MediaType, parse_accept
@@ -42,29 +42,30 @@ _DETAIL_JSON_CREATOR = "00090010"
 _DETAIL_JSON = "00091097"
 
 
-def request_files(call: Call) -> list[memoryview]:
-    """Return the DICOM files of a request, multipart or single.
+def request_files(call: Call) -> list[stow_json.File]:
+    """Return the DICOM files of a request, multipart or single, or made of metadata and values.
 
     Raises
     ------
     GoogleError
-        400 for a body that is neither, or that has no file.
+        400 for a body that is none of these, or that has no file.
     """
     content_type = MediaType.parse(call.headers.get("content-type", ""))
     if content_type.name == _DICOM:
-        parts = [multipart.Part(content_type, "", call.payload.view)]
-    elif content_type.name == "multipart/related":
-        boundary = content_type.parameters.get("boundary", "")
-        if not boundary:
-            raise invalid("invalid Content-Type: multipart/related needs a boundary")
-        parts = multipart.split(call.payload, boundary)
-    else:
+        return [call.payload.view]
+    if content_type.name != "multipart/related":
         raise invalid(f"unsupported Content-Type {content_type.name!r}: send {_DICOM}")
+    boundary = content_type.parameters.get("boundary", "")
+    if not boundary:
+        raise invalid("invalid Content-Type: multipart/related needs a boundary")
+    parts = multipart.split(call.payload, boundary)
+    if not parts:
+        raise invalid("the request has no DICOM instance")
+    if parts[0].media_type.name == stow_json.CONTENT_TYPE:
+        return stow_json.files(parts)
     for part in parts:
         if part.media_type.name != _DICOM:
             raise invalid(f"unsupported media type {part.media_type.name!r}: send {_DICOM}")
-    if not parts:
-        raise invalid("the request has no DICOM instance")
     return [part.content for part in parts]
 
 
