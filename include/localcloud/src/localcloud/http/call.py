@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,11 @@ from urllib.parse import parse_qsl
 from localcloud.errors import invalid_argument
 from localcloud.http.body import Body
 
-# Of Google's front end; it also bounds memory, as JSON of 10 MiB can become 400 MB of objects.
-# Source: https://cloud.google.com/endpoints/docs/grpc/transcoding and, for one service of many,
-# https://cloud.google.com/vision/quotas
+# It also bounds memory: 10 MiB of JSON can become 270 MB of objects.
+# Source: https://cloud.google.com/healthcare-api/quotas and https://cloud.google.com/vision/quotas
 MAX_JSON_BYTES = 10 << 20
+
+_INT64 = re.compile(r"[+-]?\d{1,19}")
 
 
 class Query:
@@ -59,15 +61,14 @@ class Query:
         Raises
         ------
         GoogleError
-            400 when the value is not one.
+            400 when the value is not one of 64 bits.
         """
         value = self.get(name)
         if value is None:
             return default
-        try:
-            return int(value)
-        except ValueError:
-            raise invalid_argument(f"Invalid value for {name}: {value!r}; give a number.") from None
+        if not _INT64.fullmatch(value) or not -(1 << 63) <= int(value) < 1 << 63:
+            raise invalid_argument(f"Invalid value for {name}: {value[:40]!r}; give a number.")
+        return int(value)
 
     def flag(self, name: str) -> bool:
         """Return whether a boolean parameter is true, in any case of letters."""

@@ -22,6 +22,10 @@ FHIR_JSON = "application/fhir+json"
 JSON_PATCH = "application/json-patch+json"
 _CONTENT_TYPE = f"{FHIR_JSON};charset=utf-8"
 _STORE_SEGMENTS = 8
+# What a bundle may have. Of "[],[],..." a parser makes forty times as many bytes, hence the second.
+# Source: https://cloud.google.com/healthcare-api/quotas
+_MAX_JSON_BYTES = 50 << 20
+_MAX_JSON_VALUES = 4_000_000
 
 Method = Callable[[Any, Call], Reply]
 
@@ -97,8 +101,12 @@ def decode(body: bytes) -> Any:
     Raises
     ------
     FhirError
-        400 when it is not.
+        413 when it is too large to be taken apart, 400 when it is not JSON.
     """
+    values = body.count(b",") + body.count(b"[") + body.count(b"{")
+    if len(body) > _MAX_JSON_BYTES or values > _MAX_JSON_VALUES:
+        limits = f"{_MAX_JSON_BYTES} bytes and {_MAX_JSON_VALUES} values"
+        raise FhirError(413, "too-long", "request_too_large", f"a request may have {limits}")
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
         if b"\\u" in body:
