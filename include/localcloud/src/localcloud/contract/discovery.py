@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from localcloud.contract.schema import check_value
 from localcloud.errors import invalid_argument
 
-Media = Literal["", "upload", "download"]
+Media = Literal["", "upload", "download", "xml"]
 
 _SEGMENT_SAFE = "-._~!$&'()*+,;=:@"
 _EXTRA_QUERY = frozenset({"$alt", "$fields", "$prettyPrint", "access_token"})
@@ -60,7 +60,7 @@ class Contract:
         self.revision: str = document["revision"]
         self.batch_path: str = document["batchPath"]
         self.methods: dict[str, dict[str, Any]] = {m["id"]: m for m in _methods(document)}
-        self._schemas: dict[str, Any] = document.get("schemas", {})
+        self.schemas: dict[str, Any] = document.get("schemas", {})
         self._common_query = frozenset(document.get("parameters", {})) | _EXTRA_QUERY
         patterns = [p for m in self.methods.values() for p in _patterns(m, document["servicePath"])]
         # The longest literal text wins: ":lookup" before a parameter that would swallow it.
@@ -109,6 +109,11 @@ class Contract:
         reference = self.methods[method_id].get("request", {}).get("$ref")
         return None if reference in (None, "HttpBody") else reference
 
+    def response_schema(self, method_id: str) -> str | None:
+        """Return the schema name of a JSON answer, None when the answer is not JSON."""
+        reference = self.methods[method_id].get("response", {}).get("$ref")
+        return None if reference in (None, "HttpBody") else reference
+
     def check_body(self, method_id: str, body: object) -> None:
         """Check a JSON request body against the method's schema.
 
@@ -118,7 +123,7 @@ class Contract:
             400 on an unknown field or a value of the wrong type.
         """
         if reference := self.request_schema(method_id):
-            check_value(self._schemas, reference, body)
+            check_value(self.schemas, reference, body)
 
 
 def canonical_path(raw_path: str) -> str:

@@ -9,13 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from localcloud.errors import invalid_argument
 from localcloud.http.call import Reply
 
 _BOUNDARY = "batch_localcloud"
-_MAX_CALLS = 1000
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,14 @@ class BatchPart:
     headers: dict[str, str]
     body: bytes
 
+    @property
+    def transfers_media(self) -> bool:
+        """Whether the call uploads or downloads content, which no batch may."""
+        is_media_path = self.path.startswith(("/upload/", "/download/"))
+        return is_media_path or ("alt", "media") in parse_qsl(self.query)
 
-def parse(content_type: str, body: bytes) -> list[BatchPart]:
+
+def parse(content_type: str, body: bytes, max_calls: int) -> list[BatchPart]:
     """Split a batch into its calls.
 
     Raises
@@ -45,8 +50,10 @@ def parse(content_type: str, body: bytes) -> list[BatchPart]:
         raise invalid_argument("A batch needs multipart/mixed with a boundary.")
     pieces = (b"\n" + body).split(b"\n--" + boundary.encode("latin-1"))[1:]
     parts = [_part(piece) for piece in pieces if not piece.startswith(b"--")]
-    if len(parts) > _MAX_CALLS:
-        raise invalid_argument(f"A batch holds at most {_MAX_CALLS} calls, not {len(parts)}.")
+    if len(parts) > max_calls:
+        raise invalid_argument(f"A batch holds at most {max_calls} calls, not {len(parts)}.")
+    if any(part.transfers_media for part in parts):
+        raise invalid_argument("A batch cannot hold uploads or downloads of media.")
     return parts
 
 

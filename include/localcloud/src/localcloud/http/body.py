@@ -44,6 +44,10 @@ class Body:
         """Return where bytes occur first, -1 when nowhere."""
         return self._content.find(wanted, start, len(self) if end is None else end)
 
+    def rfind(self, wanted: bytes) -> int:
+        """Return where bytes occur last, -1 when nowhere."""
+        return self._content.rfind(wanted)
+
     def __len__(self) -> int:
         return len(self._content)
 

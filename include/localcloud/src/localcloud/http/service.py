@@ -45,6 +45,7 @@ class HttpService:
     """
 
     name: ClassVar[str]
+    max_batch_calls: ClassVar[int] = 1000
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract

@@ -99,7 +99,9 @@ class Site:
         self._base_url = base_url
         self._admin = admin
         self._spool_folder = spool_folder
-        self._batch_paths = {service.contract.batch_path for service in services}
+        self._batch_limits = {
+            service.contract.batch_path: service.max_batch_calls for service in reversed(services)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI 3)."""
@@ -114,17 +116,19 @@ class Site:
         request = _Request.of(scope, payload)
         try:
             if self._admin is not None and request.path.startswith(ADMIN_PREFIX):
-                return self._admin.handle(request.call(Route("", {}), self._base_url))
-            if request.path.lstrip("/") in self._batch_paths:
-                return await self._batch(request)
+                # Not in the pool of workers: this door must answer while they are all busy.
+                call = request.call(Route("", {}), self._base_url)
+                return await asyncio.to_thread(self._admin.handle, call)
+            if (limit := self._batch_limits.get(request.path.lstrip("/"))) is not None:
+                return await self._batch(request, limit)
             return await self._dispatch(request)
         except GoogleError as error:
             return self._services[0].error_reply(error)
 
-    async def _batch(self, request: _Request) -> Reply:
+    async def _batch(self, request: _Request, max_calls: int) -> Reply:
         answers = []
         content_type = request.headers.get("content-type", "")
-        for part in batch.parse(content_type, request.payload.read()):
+        for part in batch.parse(content_type, request.payload.read(), max_calls):
             headers = {**request.headers, **part.headers}
             single = _Request(part.verb, part.path, part.query, headers, Body(part.body))
             answers.append((part.content_id, await self._dispatch(single)))

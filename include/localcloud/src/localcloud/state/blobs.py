@@ -48,11 +48,12 @@ class Blobs:
         for leftover in self._incoming.iterdir():
             leftover.unlink()
 
-    def put(self, data: bytes) -> Blob:
+    def put(self, data: bytes | memoryview) -> Blob:
         """Store bytes; they are on disk when this returns."""
-        return self.put_stream((data,))
+        pieces = range(0, len(data), _CHUNK_BYTES)
+        return self.put_stream(data[start : start + _CHUNK_BYTES] for start in pieces)
 
-    def put_stream(self, chunks: Iterable[bytes]) -> Blob:
+    def put_stream(self, chunks: Iterable[bytes | memoryview]) -> Blob:
         """Store a stream of bytes; they are on disk when this returns."""
         temporary = self._incoming / uuid.uuid4().hex
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
@@ -133,7 +134,11 @@ class Blobs:
             return
         flush()
         os.fsync(descriptor)
-        final.parent.mkdir(exist_ok=True)
+        try:
+            final.parent.mkdir()
+            _sync_folder(self._folder)
+        except FileExistsError:
+            pass
         temporary.rename(final)
         _sync_folder(final.parent)
 

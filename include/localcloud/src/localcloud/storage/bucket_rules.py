@@ -52,18 +52,21 @@ def checked_name(name: object) -> str:
     """
     if not isinstance(name, str) or not name:
         raise GoogleError.of(400, "Required bucket name is missing.", "required")
-    parts_fit = all(len(part) <= _MAX_LABEL for part in name.split("."))
-    dotted = "." in name
-    if (
-        not _NAME.fullmatch(name)
-        or not parts_fit
-        or (not dotted and len(name) > _MAX_LABEL)
-        or _ADDRESS.fullmatch(name)
-    ):
+    if not is_name(name):
         raise invalid_argument(
             f"Invalid bucket name: {name!r}. Use 3 to 63 lower-case letters, digits, '-', '_'."
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Whether a bucket may be called so."""
+    longest = max(map(len, name.split("."))) if "." in name else len(name)
+    return (
+        _NAME.fullmatch(name) is not None
+        and longest <= _MAX_LABEL
+        and _ADDRESS.fullmatch(name) is None
+    )
 
 
 def project_number(project: str) -> str:

@@ -88,7 +88,8 @@ class CopyMethods:
         draft = Draft(
             bucket,
             name,
-            self._blobs.put_stream(self._joined(sources)),
+            # Parts are not read again on Google, so a composed object has no MD5.
+            replace(self._blobs.put_stream(self._joined(sources)), md5_b64=""),
             request.get("destination") or {},
             component_count=sum(source.fields.get("componentCount", 1) for source in sources),
             encryption=key,

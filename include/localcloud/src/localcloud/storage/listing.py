@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Query
 from localcloud.state.database import Database
-from localcloud.storage.glob import compile_glob
+from localcloud.storage.glob import Glob
 from localcloud.storage.records import ObjectVersion
 
 _MAX_PAGE = 1000
@@ -33,7 +32,7 @@ class Selection:
     delimiter: str = ""
     start: str = ""
     end: str | None = None
-    glob: re.Pattern[str] | None = None
+    glob: Glob | None = None
     versions: bool = False
     soft_deleted: bool = False
     trailing_delimiter: bool = False
@@ -61,7 +60,7 @@ class Selection:
             delimiter=query.get("delimiter") or "",
             start=query.get("startOffset") or "",
             end=query.get("endOffset") or None,
-            glob=compile_glob(glob) if glob else None,
+            glob=Glob(glob) if glob else None,
             versions=query.flag("versions"),
             soft_deleted=query.flag("softDeleted"),
             trailing_delimiter=query.flag("includeTrailingDelimiter"),
@@ -148,7 +147,7 @@ def _walk(
             name, position = row["name"], (row["name"], row["generation"])
             if not name.startswith(selection.prefix) or _beyond(selection, name):
                 return
-            if selection.glob and not selection.glob.fullmatch(name):
+            if selection.glob and not selection.glob.matches(name):
                 continue
             yield ObjectVersion.of_row(row)
             folder = selection.folder_of(name)

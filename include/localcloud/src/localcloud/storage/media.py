@@ -5,9 +5,9 @@ Source: https://cloud.google.com/storage/docs/json_api/v1/objects/get and RFC 91
 
 from __future__ import annotations
 
-import gzip
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email.utils import format_datetime
 from urllib.parse import quote
@@ -16,20 +16,23 @@ from localcloud.http.call import Reply
 from localcloud.state.blobs import Blobs
 from localcloud.storage.records import ObjectVersion
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 # Smaller answers are sent in one piece: streaming costs a thread switch for each chunk.
 _STREAM_ABOVE_BYTES = 4 << 20
+_UNPACKED_CHUNK_BYTES = 1 << 20
+_GZIP = 16 + zlib.MAX_WBITS
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def download(version: ObjectVersion, blobs: Blobs, headers: Mapping[str, str]) -> Reply:
     """Answer an object's data, or the range of it that was asked for."""
-    answer = _headers(version)
+    answer = served_headers(version)
     content_type = version.fields["contentType"]
     if _must_decompress(version, headers):
         # Source: https://cloud.google.com/storage/docs/transcoding#decompressive_transcoding
         del answer["content-encoding"]
         answer["warning"] = "214 UploadServer gunzipped"
-        return Reply(200, gzip.decompress(blobs.read(version.sha256)), content_type, answer)
+        return Reply(200, _gunzipped(version, blobs), content_type, answer)
     span = _span(headers.get("range", ""), version.size)
     if span is None:
         return _answer(200, version, blobs, answer, (0, version.size))
@@ -56,6 +59,26 @@ def _answer(
     return Reply(status, blobs.chunks(version.sha256, start, end), content_type, headers)
 
 
+def _gunzipped(version: ObjectVersion, blobs: Blobs) -> Iterator[bytes]:
+    """Unpack in pieces of bounded size, however far the content unfolds.
+
+    Content that only claims to be gzip is sent as it is.
+    """
+    if blobs.read(version.sha256, 0, len(_GZIP_MAGIC)) != _GZIP_MAGIC:
+        yield from blobs.chunks(version.sha256, 0, version.size)
+        return
+    unpacker = zlib.decompressobj(_GZIP)
+    for chunk in blobs.chunks(version.sha256, 0, version.size):
+        packed = chunk
+        while packed:
+            yield unpacker.decompress(packed, _UNPACKED_CHUNK_BYTES)
+            packed = unpacker.unconsumed_tail
+            if unpacker.eof:
+                # Another member may follow, or padding.
+                packed, unpacker = unpacker.unused_data.lstrip(b"\0"), zlib.decompressobj(_GZIP)
+    yield unpacker.flush()
+
+
 def _span(header: str, size: int) -> tuple[int, int] | None:
     """Return the range asked for as (start, end); empty when it cannot be satisfied."""
     match = _RANGE.fullmatch(header.strip())
@@ -69,7 +92,8 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
     return int(first), min(int(last) + 1 if last else size, size)
 
 
-def _headers(version: ObjectVersion) -> dict[str, str]:
+def served_headers(version: ObjectVersion) -> dict[str, str]:
+    """Return the headers that tell of a version."""
     fields = version.fields
     hashes = [f"crc32c={fields['crc32c']}"]
     if "md5Hash" in fields:

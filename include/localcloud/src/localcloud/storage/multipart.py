@@ -10,10 +10,14 @@ from email.message import Message
 from typing import Any
 
 from localcloud.errors import invalid_argument
+from localcloud.http.body import Body
+
+_MAX_HEAD_BYTES = 16 << 10
+_MAX_METADATA_BYTES = 1 << 20
 
 
-def split_related(content_type: str, body: bytes) -> tuple[dict[str, Any], str | None, bytes]:
-    """Return the object resource, the data's content type and the data.
+def split_related(content_type: str, body: Body) -> tuple[dict[str, Any], str | None, memoryview]:
+    """Return the object resource, the data's content type and the data, without a copy of it.
 
     The data may hold anything, the boundary's text without its line break included.
 
@@ -23,22 +27,25 @@ def split_related(content_type: str, body: bytes) -> tuple[dict[str, Any], str |
         400 when the body does not have the two parts.
     """
     delimiter = b"--" + _boundary(content_type)
-    start = body.find(delimiter)
-    end = body.rfind(b"\n" + delimiter + b"--")
+    start = body.find(delimiter, 0)
     second = body.find(b"\n" + delimiter, start + len(delimiter))
-    if start < 0 or second < 0 or end <= second:
+    end = body.rfind(b"\n" + delimiter + b"--")
+    if start < 0 or second < 0 or end <= second or second - start > _MAX_METADATA_BYTES:
         raise invalid_argument("Multipart must contain exactly two non-empty parts.")
-    _, metadata = _part(body[start + len(delimiter) : second])
-    headers, data = _part(body[second + 1 + len(delimiter) : end])
-    if data.endswith(b"\r") and body[second - 1 : second] == b"\r":
-        data = data[:-1]
+    view = body.view
+    _, metadata_at = _head(view, start + len(delimiter), second)
+    headers, data_at = _head(view, second + 1 + len(delimiter), end)
+    # The line break before a delimiter belongs to the delimiter.
+    if view[second - 1 : second] == b"\r" and view[end - 1 : end] == b"\r" and end > data_at:
+        end -= 1
+    metadata = bytes(view[metadata_at:second])
     try:
         resource = json.loads(metadata) if metadata.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid_argument(f"Invalid JSON in the first part: {error}.") from error
     if not isinstance(resource, dict):
         raise invalid_argument("The first part must be a JSON object.")
-    return resource, headers.get("content-type"), data
+    return resource, headers.get("content-type"), view[data_at:end]
 
 
 def _boundary(content_type: str) -> bytes:
@@ -47,16 +54,20 @@ def _boundary(content_type: str) -> bytes:
     boundary = message.get_boundary()
     if not boundary:
         raise invalid_argument("A multipart upload needs a boundary in its Content-Type.")
-    return boundary.encode("latin-1")
+    return boundary.encode("latin-1", errors="replace")
 
 
-def _part(part: bytes) -> tuple[dict[str, str], bytes]:
-    part = part[2:] if part.startswith(b"\r\n") else part[1:]
+def _head(view: memoryview, start: int, end: int) -> tuple[dict[str, str], int]:
+    """Return the headers of a part and where its content begins."""
+    head = bytes(view[start : min(end, start + _MAX_HEAD_BYTES)])
+    at = 2 if head.startswith(b"\r\n") else 1
     headers: dict[str, str] = {}
-    while part:
-        line, _, part = part.partition(b"\n")
+    while at < len(head):
+        stop = head.find(b"\n", at)
+        line = head[at:] if stop < 0 else head[at:stop]
+        at = len(head) if stop < 0 else stop + 1
         if not line.strip():
             break
         name, _, value = line.decode("latin-1").partition(":")
         headers[name.strip().lower()] = value.strip()
-    return headers, part
+    return headers, min(start + at, end)

@@ -6,6 +6,7 @@ Source: https://cloud.google.com/storage/docs/multipart-uploads
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
@@ -45,6 +46,11 @@ class Part:
     size: int
     md5_b64: str
     modified: str
+
+    @property
+    def etag(self) -> str:
+        """The MD5 in hexadecimal, as the XML API shows it."""
+        return base64.b64decode(self.md5_b64).hex()
 
 
 class PartUploads:

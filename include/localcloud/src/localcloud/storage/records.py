@@ -46,7 +46,7 @@ class Draft:
     fields
         The object resource as the caller sent it.
     component_count
-        Number of parts of a composed object; such an object has no MD5.
+        Number of parts of a composed object.
     encryption
         ``customerEncryption`` of the resource, for content under a customer's key.
     """
@@ -191,3 +191,17 @@ def check_object_name(name: str | None) -> str:
     if name.startswith(".well-known/acme-challenge/"):
         raise invalid_argument("Invalid object name: '.well-known/acme-challenge/' is reserved.")
     return name
+
+
+def check_text(value: object) -> None:
+    """Refuse JSON with text that no UTF-8 can carry: half of a surrogate pair, as an escape.
+
+    Raises
+    ------
+    GoogleError
+        400 when there is any.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise invalid_argument("The request holds text that is not valid Unicode.") from None

@@ -34,7 +34,7 @@ def created_fields(bucket: Bucket, draft: Draft) -> dict[str, Any]:
         "eventBasedHold": bucket.fields.get("defaultEventBasedHold") or None,
         **writable(draft.fields),
         "crc32c": draft.blob.crc32c_b64,
-        "md5Hash": draft.blob.md5_b64 if draft.component_count is None else None,
+        "md5Hash": draft.blob.md5_b64 or None,
         "componentCount": draft.component_count,
         "customerEncryption": draft.encryption,
         "timeCreated": now,

@@ -17,7 +17,7 @@ from localcloud.storage import checksums, customer_keys
 from localcloud.storage.multipart import split_related
 from localcloud.storage.objects import ObjectStore
 from localcloud.storage.preconditions import Conditions
-from localcloud.storage.records import Draft, check_object_name
+from localcloud.storage.records import Draft, check_object_name, check_text
 from localcloud.storage.uploads import Session, Span, Uploads
 
 _INSERT = "storage.objects.insert"
@@ -50,15 +50,16 @@ class UploadMethods:
             )
         if upload_type == "media":
             resource = {"contentType": call.headers.get("content-type")}
-            return self._store(call, resource, call.body)
+            return self._store(call, resource, call.payload.view)
         if upload_type == "multipart":
             content_type = call.headers.get("content-type", "")
-            resource, data_type, data = split_related(content_type, call.body)
+            resource, data_type, data = split_related(content_type, call.payload)
+            check_text(resource)
             self._contract.check_body(_INSERT, resource)
             return self._store(call, {"contentType": data_type, **resource}, data)
-        return self._begin(call)
+        return self._begin_by_json(call)
 
-    def _store(self, call: Call, resource: Mapping[str, Any], data: bytes) -> Reply:
+    def _store(self, call: Call, resource: Mapping[str, Any], data: memoryview) -> Reply:
         key = customer_keys.of_headers(call.headers)
         bucket, name = call.params["bucket"], _name(call, resource)
         conditions = Conditions.of_query(call.query)
@@ -70,17 +71,29 @@ class UploadMethods:
         version = self._objects.insert(draft, conditions)
         return Reply.json(version.resource(call.base_url))
 
-    def _begin(self, call: Call) -> Reply:
+    def _begin_by_json(self, call: Call) -> Reply:
         resource = call.json()
+        check_text(resource)
         self._contract.check_body(_INSERT, resource)
-        bucket, name = call.params["bucket"], _name(call, resource)
-        conditions = Conditions.of_query(call.query)
-        self._objects.check_target(bucket, name, conditions)
         content_type = call.headers.get("x-upload-content-type")
         fields = _with_encoding(call, {"contentType": content_type, **resource})
+        return self.begin(call, call.params["bucket"], _name(call, resource), fields)
+
+    def begin(self, call: Call, bucket: str, name: str, fields: Mapping[str, Any]) -> Reply:
+        """Open a resumable session and answer where it goes on.
+
+        Raises
+        ------
+        GoogleError
+            404 without the bucket, 412 when a condition already fails.
+        """
+        conditions = Conditions.of_query(call.query)
+        if call.media == "xml":
+            conditions = Conditions.of_headers(call.headers)
+        self._objects.check_target(bucket, name, conditions)
         # Output only in a request, so the server's own word is all that is kept of it.
-        fields["customerEncryption"] = customer_keys.of_headers(call.headers)
-        upload_id = self._uploads.begin(bucket, name, conditions, fields)
+        resource = {**fields, "customerEncryption": customer_keys.of_headers(call.headers)}
+        upload_id = self._uploads.begin(bucket, name, conditions, resource)
         location = (
             f"{call.base_url}/upload/storage/v1/b/{bucket}/o"
             f"?uploadType=resumable&upload_id={upload_id}"
@@ -90,8 +103,8 @@ class UploadMethods:
     def _go_on(self, call: Call, session: Session) -> Reply:
         if session.outcome is not None:
             return Reply.json(session.outcome)
-        span = Span.of_header(call.headers.get("content-range"), len(call.body))
-        held = self._uploads.append(session, span, call.body)
+        span = Span.of_header(call.headers.get("content-range"), len(call.payload))
+        held = self._uploads.append(session, span, call.payload.view)
         if held != span.total:
             # Without a Range header nothing was kept; the client starts again at zero.
             headers = {"range": f"bytes=0-{held - 1}"} if held else {}

@@ -117,7 +117,7 @@ class Uploads:
         with self._locks[hash(upload_id) % _LOCKS]:
             yield self._load(upload_id)
 
-    def append(self, session: Session, span: Span, data: bytes) -> int:
+    def append(self, session: Session, span: Span, data: memoryview) -> int:
         """Keep what is new of a chunk; return the number of bytes held.
 
         Raises
