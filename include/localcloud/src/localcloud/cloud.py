@@ -124,6 +124,7 @@ class Cloud:
                 self._executor(name),
                 urls[name],
                 admin if name == "storage" else None,
+                spool_folder=self._settings.data,
             )
             listeners.append(HttpListener(site, sockets[name]))
             await listeners[-1].start()
