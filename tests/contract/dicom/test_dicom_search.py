@@ -87,7 +87,7 @@ def test_other_attributes_cannot_be_searched(store: DicomStore, path: str, attri
 
 @pytest.mark.rule("dicom.search.fuzzy", CONFORMANCE)
 @pytest.mark.parametrize(
-    ("name", "count"), [("phan an", 2), ("ANNA", 2), ("antom", 0), ("jör", 1), ("phan x", 0)]
+    ("name", "count"), [("phan an", 2), ("ANNA", 2), ("antom", 0), ("jor", 1), ("phan x", 2)]
 )
 def test_fuzzy_matching_takes_beginnings_of_name_parts(
     store: DicomStore, studies: list[Dataset], name: str, count: int

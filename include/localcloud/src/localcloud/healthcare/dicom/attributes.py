@@ -1,7 +1,8 @@
 """Which attributes a search can ask for, and which it returns: one table a level.
 
-Source: https://cloud.google.com/healthcare-api/docs/dicom#search_transaction; what belongs to
-which level is DICOM PS3.3 section C.7 (patient, study, series and equipment modules).
+The UIDs of the levels above are returned too, though Google's lists leave them out: a search that
+names no study would be of no use without them (PS3.18 section 10.6.3.3).
+Source: https://cloud.google.com/healthcare-api/docs/dicom#search_transaction
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pydicom.datadict import tag_for_keyword
 
 from localcloud.healthcare.resources import invalid
 
+_UNSUPPORTED = frozenset({"AvailableTransferSyntaxUID"})
+
 
 def tag_of(name: str) -> str:
     """Return the tag, eight hexadecimal digits, of an attribute named by keyword or tag.
@@ -19,13 +22,15 @@ def tag_of(name: str) -> str:
     Raises
     ------
     GoogleError
-        400 for a keyword that the data dictionary does not have.
+        400 for what the data dictionary or Google's search does not have, in the words that
+        clients look for.
+        Source: https://github.com/imi-bigpicture/wsidicom/pull/149
     """
     if re.fullmatch(r"[0-9A-Fa-f]{8}", name):
         return name.upper()
     tag = tag_for_keyword(name)
-    if tag is None:
-        raise invalid(f"unknown attribute {name!r}")
+    if tag is None or name in _UNSUPPORTED:
+        raise invalid(f"unknown/unsupported QIDO attribute: {name}")
     return f"{tag:08X}"
 
 
@@ -70,24 +75,17 @@ INSTANCE_FIELDS = _tags(
     """
 )
 
-# Returned for includefield=all: what every instance of a study, or of a series, has in common.
+# What includefield=all adds; of an instance it is everything.
 ALL_OF_STUDY = STUDY_FIELDS | _tags(
     """
-    StudyDescription IssuerOfPatientID OtherPatientIDs EthnicGroup PatientComments PatientAge
-    PatientSize PatientWeight PregnancyStatus AdditionalPatientHistory AdmittingDiagnosesDescription
-    PhysiciansOfRecord NameOfPhysiciansReadingStudy InstitutionName ProcedureCodeSequence
-    ModalitiesInStudy NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances
+    PersonIdentificationCodeSequence PersonAddress PersonTelephoneNumbers PersonTelecomInformation
+    InstitutionName InstitutionAddress InstitutionCodeSequence
+    ReferringPhysicianIdentificationSequence ConsultingPhysicianName
+    ConsultingPhysicianIdentificationSequence IssuerOfAccessionNumberSequence
+    LocalNamespaceEntityID UniversalEntityID UniversalEntityIDType StudyDescription
+    PhysiciansOfRecord PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy
+    PhysiciansReadingStudyIdentificationSequence RequestingServiceCodeSequence
+    ReferencedStudySequence ProcedureCodeSequence ReasonForPerformedProcedureCodeSequence
     """
 )
-ALL_OF_SERIES = (
-    ALL_OF_STUDY
-    | SERIES_FIELDS
-    | _tags(
-        """
-    SeriesNumber SeriesDate SeriesTime Laterality BodyPartExamined ProtocolName OperatorsName
-    PerformingPhysicianName PatientPosition Manufacturer ManufacturerModelName StationName
-    InstitutionalDepartmentName DeviceSerialNumber SoftwareVersions FrameOfReferenceUID
-    PositionReferenceIndicator NumberOfSeriesRelatedInstances
-    """
-    )
-)
+ALL_OF_SERIES = SERIES_FIELDS | _tags("SeriesNumber Laterality SeriesDate SeriesTime")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from localcloud.healthcare.dicom.media_types import MediaType
 from localcloud.healthcare.resources import invalid
 from localcloud.http.body import Body
+from localcloud.http.call import Reply
 
 _MAX_PARTS = 50_000
 _MAX_HEAD_BYTES = 16 << 10
@@ -90,14 +91,6 @@ def _part(body: Body, start: int, end: int) -> Part:
     )
 
 
-def content_type(kind: str, boundary: str) -> str:
-    return f'multipart/related; type="{kind}"; boundary={boundary}'
-
-
-def new_boundary() -> str:
-    return secrets.token_hex(16)
-
-
 def join(parts: Iterable[tuple[str, Iterable[bytes]]], boundary: str) -> Iterator[bytes]:
     """Write parts, each a content type and its content in pieces."""
     for part_type, pieces in parts:
@@ -105,3 +98,10 @@ def join(parts: Iterable[tuple[str, Iterable[bytes]]], boundary: str) -> Iterato
         yield from pieces
         yield b"\r\n"
     yield f"--{boundary}--\r\n".encode()
+
+
+def reply(kind: str, parts: Iterable[tuple[str, Iterable[bytes]]]) -> Reply:
+    """Answer with parts, streamed; each is a content type and its content in pieces."""
+    boundary = secrets.token_hex(16)
+    content_type = f'multipart/related; type="{kind}"; boundary={boundary}'
+    return Reply(200, join(parts, boundary), content_type)

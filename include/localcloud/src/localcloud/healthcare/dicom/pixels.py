@@ -27,10 +27,6 @@ codecs.register()
 encoders.register()
 
 
-def not_acceptable(message: str) -> GoogleError:
-    return GoogleError(406, "INVALID_ARGUMENT", message)
-
-
 @contextmanager
 def reading_pixels() -> Iterator[None]:
     """Turn whatever breaks in a decoder or in a nonsensical header into Google's 400."""

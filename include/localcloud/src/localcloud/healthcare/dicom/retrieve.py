@@ -16,11 +16,10 @@ from localcloud.healthcare.dicom.codecs import DECODABLE
 from localcloud.healthcare.dicom.encoders import ENCODABLE
 from localcloud.healthcare.dicom.header import BULKDATA_MARK
 from localcloud.healthcare.dicom.index import Index, Instance
-from localcloud.healthcare.dicom.media_types import MediaType, parse_accept
+from localcloud.healthcare.dicom.media_types import MediaType, not_acceptable, parse_accept
 from localcloud.healthcare.dicom.pixels import (
     FrameSource,
     bulk_value,
-    not_acceptable,
     reading_pixels,
     transcode,
 )
@@ -88,7 +87,7 @@ class Retriever:
         types = (_dicom_type(instance, wanted) for instance in found)
         if bare:
             return Reply(200, next(contents), next(types))
-        return _multipart(_DICOM, zip(types, contents, strict=True))
+        return multipart.reply(_DICOM, zip(types, contents, strict=True))
 
     def _pieces(self, instance: Instance, wanted: str) -> Iterator[bytes]:
         if wanted in (_AS_STORED, instance.transfer_syntax):
@@ -110,7 +109,7 @@ class Retriever:
             if entry.payload == xml.CONTENT_TYPE:
                 parts = ([xml.native_model(json.loads(header))] for header in headers)
                 typed = ((xml.CONTENT_TYPE, part) for part in parts)
-                return _multipart(xml.CONTENT_TYPE, typed)
+                return multipart.reply(xml.CONTENT_TYPE, typed)
         raise not_acceptable(f"accept {_DICOM_JSON}")
 
     def frames(self, call: Call, instance: Instance, numbers: Sequence[int]) -> Reply:
@@ -133,7 +132,7 @@ class Retriever:
                 else:
                     continue
                 kind = part_type.partition(";")[0]
-                return _multipart(kind, ((part_type, [frame]) for frame in frames))
+                return multipart.reply(kind, ((part_type, [frame]) for frame in frames))
         raise not_acceptable(f"accept {_OCTETS}, or transfer-syntax=* for frames as stored")
 
     def rendered(self, call: Call, instance: Instance, number: int) -> Reply:
@@ -160,7 +159,7 @@ class Retriever:
             content = bulk_value(self._blobs.read(instance.sha256), path)
         accepted = parse_accept(call.headers.get("accept", ""))
         if any(entry.name == "multipart/related" for entry in accepted):
-            return _multipart(_OCTETS, [(_OCTETS, [content])])
+            return multipart.reply(_OCTETS, [(_OCTETS, [content])])
         return Reply(200, content, _OCTETS)
 
 
@@ -187,9 +186,3 @@ def _frame_type(entry: MediaType, source: FrameSource) -> str:
     if entry.payload == stored_type and wanted in ("", _AS_STORED, source.transfer_syntax):
         return as_stored
     return ""
-
-
-def _multipart(kind: str, parts: Iterable[tuple[str, Iterable[bytes]]]) -> Reply:
-    boundary = multipart.new_boundary()
-    body = multipart.join(parts, boundary)
-    return Reply(200, body, multipart.content_type(kind, boundary))

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from localcloud.healthcare.dicom import attributes
+from localcloud.healthcare.dicom import attributes, multipart, xml
 from localcloud.healthcare.dicom.attributes import tag_of
 from localcloud.healthcare.dicom.header import Header
 from localcloud.healthcare.dicom.index import Index, Scope
+from localcloud.healthcare.dicom.media_types import choose
 from localcloud.healthcare.resources import invalid
-from localcloud.http.call import Call
+from localcloud.http.call import Call, Reply
 
 MAX_OFFSET = 1_000_000
 
@@ -46,6 +49,8 @@ _SYSTEM_PARAMETERS = frozenset(
 )
 _CONTROLS = frozenset({"limit", "offset", "includefield", "fuzzymatching"})
 _PATIENT_NAME, _STUDY_DATE = tag_of("PatientName"), tag_of("StudyDate")
+_AVAILABILITY = {tag_of("InstanceAvailability"): {"vr": "CS", "Value": ["ONLINE"]}}
+_DICOM_JSON, _JSON = "application/dicom+json", "application/json"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Level:
     returns, None for everything; ``computed`` maps an attribute to its VR and column of a result.
     """
 
+    name: str
     group_by: str
     columns: dict[str, str]
     fields: frozenset[str]
@@ -66,6 +72,7 @@ class Level:
 
 
 STUDIES = Level(
+    "study",
     "study",
     attributes.STUDY_COLUMNS,
     attributes.STUDY_FIELDS,
@@ -79,6 +86,7 @@ STUDIES = Level(
     5_000,
 )
 SERIES = Level(
+    "series or study",
     "study, series",
     attributes.SERIES_COLUMNS,
     attributes.SERIES_FIELDS,
@@ -88,6 +96,7 @@ SERIES = Level(
     5_000,
 )
 INSTANCES = Level(
+    "instance, series or study",
     "study, series, instance",
     attributes.INSTANCE_COLUMNS,
     attributes.INSTANCE_FIELDS,
@@ -125,7 +134,7 @@ class SearchQuery:
                 continue
             tag = tag_of(name)
             if tag not in level.columns:
-                raise invalid(f"unsupported search attribute {name!r}")
+                raise invalid(f"{name} is not a supported {level.name} level attribute")
             if tag in conditions:
                 raise invalid(f"search attribute {name!r} may be given once")
             conditions[tag] = value
@@ -177,11 +186,11 @@ def _where(
         if value == "":
             continue
         if tag == _STUDY_DATE and "-" in value:
-            first, _, last = value.partition("-")
+            first, last = _date_range(value)
             terms.append(f"{column} != '' AND {column} BETWEEN ? AND ?")
-            values += [first, last or "99999999"]
+            values += [first, last]
         elif tag == _PATIENT_NAME and query.fuzzy:
-            names = _fuzzy_names(index, scope.store, value)
+            names = _fuzzy_names(index, scope, value)
             terms.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608
             values.append(json.dumps(names))
         else:
@@ -190,21 +199,29 @@ def _where(
     return " AND ".join(terms), values
 
 
-def _fuzzy_names(index: Index, store: str, wanted: str) -> list[str]:
-    """Return the store's patient names in which each wanted word begins some word."""
+def _date_range(text: str) -> tuple[str, str]:
+    if not re.fullmatch(r"\d{8}-(\d{8})?|-\d{8}", text, re.ASCII):
+        raise invalid(f"invalid StudyDate {text!r}: want YYYYMMDD, or a range of one or two")
+    first, _, last = text.partition("-")
+    return first, last or "99999999"
+
+
+def _fuzzy_names(index: Index, scope: Scope, wanted: str) -> list[str]:
+    """Return the store's patient names that have a word which begins with a wanted one."""
+    where, arguments = Scope(scope.store).where_searched(index.lag_seconds)
     rows = index.database.read(
-        "SELECT DISTINCT patient_name FROM dicom_instances WHERE store = ?", (store,)
+        f"SELECT DISTINCT patient_name FROM dicom_instances WHERE {where}",  # noqa: S608
+        arguments,
     )
-    prefixes = _words(wanted)
-    return [
-        name
-        for (name,) in rows
-        if all(any(word.startswith(prefix) for word in _words(name)) for prefix in prefixes)
-    ]
+    prefixes = tuple(_words(wanted))
+    return [name for (name,) in rows if any(word.startswith(prefixes) for word in _words(name))]
 
 
 def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[\s^=]+", name.casefold()) if word]
+    """Return a name's words in one form, whatever their case and their accents."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return [word for word in re.split(r"[\s^=,]+", plain) if word]
 
 
 def _result(header: Header, row: dict[str, Any], level: Level, query: SearchQuery) -> Header:
@@ -217,10 +234,26 @@ def _result(header: Header, row: dict[str, Any], level: Level, query: SearchQuer
         computed[tag] = {"vr": vr, "Value": values}
     available = {
         tag: document
-        for tag, document in {**header, **computed}.items()
+        for tag, document in {**header, **_AVAILABILITY, **computed}.items()
         if "BulkDataURI" not in document
     }
     chosen = level.fields | query.include
     if query.include_all:
         chosen |= available.keys() if level.all_fields is None else level.all_fields
     return {tag: available[tag] for tag in sorted(chosen & available.keys())}
+
+
+def reply(results: Sequence[Header], accept: str) -> Reply:
+    """Answer with results as JSON, or as one XML part each; no result is an empty list.
+
+    Raises
+    ------
+    GoogleError
+        406 when neither is acceptable.
+    """
+    if choose(accept, (_DICOM_JSON, _JSON, xml.CONTENT_TYPE)) == xml.CONTENT_TYPE:
+        return multipart.reply(
+            xml.CONTENT_TYPE, ((xml.CONTENT_TYPE, [xml.native_model(item)]) for item in results)
+        )
+    text = json.dumps(results, ensure_ascii=False, separators=(",", ":"))
+    return Reply(200, text.encode(), _DICOM_JSON)

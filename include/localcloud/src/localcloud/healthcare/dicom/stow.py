@@ -12,20 +12,13 @@ from collections.abc import Sequence
 from localcloud.healthcare.dicom import multipart, stow_json, xml
 from localcloud.healthcare.dicom.header import Header, header_text
 from localcloud.healthcare.dicom.ingest import Outcome, Refused, Stored
-from localcloud.healthcare.dicom.media_types import MediaType, parse_accept
-from localcloud.healthcare.dicom.pixels import not_acceptable
+from localcloud.healthcare.dicom.media_types import MediaType, choose
 from localcloud.healthcare.resources import invalid
 from localcloud.http.call import Call, Reply
 
 _DICOM = "application/dicom"
 _DICOM_JSON = "application/dicom+json"
-_ANSWER_TYPES = {
-    "*/*": xml.CONTENT_TYPE,
-    "application/*": xml.CONTENT_TYPE,
-    xml.CONTENT_TYPE: xml.CONTENT_TYPE,
-    _DICOM_JSON: _DICOM_JSON,
-    "application/json": _DICOM_JSON,
-}
+_JSON = "application/json"
 
 RETRIEVE_URL = "00081190"
 FAILED_SOP_SEQUENCE = "00081198"
@@ -77,10 +70,9 @@ def answer_type(call: Call) -> str:
     GoogleError
         406 when neither is acceptable.
     """
-    for entry in parse_accept(call.headers.get("accept", "")):
-        if entry.name in _ANSWER_TYPES:
-            return _ANSWER_TYPES[entry.name]
-    raise not_acceptable(f"Accept {_DICOM_JSON} or {xml.CONTENT_TYPE}")
+    offers = (xml.CONTENT_TYPE, _DICOM_JSON, _JSON)
+    chosen = choose(call.headers.get("accept", ""), offers)
+    return _DICOM_JSON if chosen == _JSON else chosen
 
 
 def reply(outcomes: Sequence[Outcome], dicom_web_url: str, study: str, media_type: str) -> Reply:

@@ -5,8 +5,6 @@ Source: https://cloud.google.com/healthcare-api/docs/dicom
 
 from __future__ import annotations
 
-import json
-
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom import search, stow
 from localcloud.healthcare.dicom.deletions import Deletions
@@ -64,8 +62,7 @@ class DicomStoreMethods:
         scope = _scope(call, self._resources)
         query = search.SearchQuery.parse(call, level)
         results = search.search(self._index, scope, level, query)
-        text = json.dumps(results, ensure_ascii=False, separators=(",", ":"))
-        return Reply(200, text.encode(), "application/dicom+json")
+        return search.reply(results, call.headers.get("accept", ""))
 
 
 class DicomRetrieveMethods:
