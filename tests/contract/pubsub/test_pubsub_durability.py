@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.pubsub.clients import Clients, data_of
+from tests.contract.pubsub.clients import Clients, data_of, eventually
+from tests.contract.pubsub.endpoint import Received, endpoint
 
+PUSH = "https://cloud.google.com/pubsub/docs/push"
+REPLAY = "https://cloud.google.com/pubsub/docs/replay-overview"
 PUBLISH = "https://cloud.google.com/pubsub/docs/publish-message-overview"
 
 
@@ -40,3 +44,56 @@ def test_messages_and_leases_survive_the_server(
         [new_id] = after.publish(topic, b"new")
         assert new_id not in ids
         assert data_of(after.pull_now(leased)) == [b"new"]
+
+
+@pytest.mark.rule("pubsub.push.durability", PUSH)
+def test_pushes_go_on_after_a_killed_server_without_loss(
+    start_cloud: Any, connect: Callable[[str], Clients], tmp_path: Path
+) -> None:
+    stuck = threading.Event()
+
+    def hang(_: Received) -> int:
+        stuck.wait(20)
+        return 500
+
+    count = 50
+    with endpoint(hang) as server:
+        with start_cloud(tmp_path) as running:
+            before = connect(running.pubsub)
+            topic = before.topic()
+            before.subscription(
+                topic, push_config={"push_endpoint": server.url}, ack_deadline_seconds=600
+            )
+            expected = {str(number).encode() for number in range(count)}
+            before.publish(topic, *expected)
+            assert eventually(lambda: len(server.requests) == 4)
+            running.process.send_signal(signal.SIGKILL)
+            running.process.wait(10)
+        under_way = set(server.data())
+        server.requests.clear()
+        server.answer = lambda _: 200
+        stuck.set()
+        with start_cloud(tmp_path):
+            assert eventually(lambda: set(server.data()) == expected, within_seconds=15)
+        assert under_way < expected
+
+
+@pytest.mark.rule("pubsub.snapshots.durability", REPLAY)
+def test_a_snapshot_survives_a_killed_server_with_what_it_keeps(
+    start_cloud: Any, connect: Callable[[str], Clients], tmp_path: Path
+) -> None:
+    with start_cloud(tmp_path) as running:
+        before = connect(running.pubsub)
+        topic = before.topic()
+        subscription = before.subscription(topic)
+        before.publish(topic, b"owed")
+        snapshot = before.snapshot(subscription)
+        before.publish(topic, b"later")
+        before.acknowledge(subscription, before.drain(subscription, 2))
+        running.process.send_signal(signal.SIGKILL)
+        running.process.wait(10)
+    with start_cloud(tmp_path) as running:
+        after = connect(running.pubsub)
+        assert after.is_empty(subscription)
+        after.seek(subscription, snapshot=snapshot)
+        assert sorted(data_of(after.drain(subscription, 2))) == [b"later", b"owed"]

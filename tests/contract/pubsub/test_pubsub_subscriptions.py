@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -14,6 +14,7 @@ from google.pubsub_v1.services.schema_service.transports.grpc import SchemaServi
 from tests.contract.pubsub.clients import Clients
 
 REFERENCE = "https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#subscription"
+DETACH = "https://cloud.google.com/pubsub/docs/detach-subscriptions"
 SCHEMAS = "https://cloud.google.com/pubsub/docs/schemas"
 DEAD_LETTER = "https://cloud.google.com/pubsub/docs/dead-letter-topics"
 
@@ -47,6 +48,7 @@ def test_a_subscription_needs_a_free_name_and_a_topic(pubsub: Clients) -> None:
         {"ack_deadline_seconds": 601},
         {"message_retention_duration": timedelta(minutes=9)},
         {"message_retention_duration": timedelta(days=32)},
+        {"expiration_policy": {"ttl": timedelta(hours=23)}},
         {"retry_policy": {"maximum_backoff": timedelta(seconds=601)}},
         {
             "retry_policy": {
@@ -124,6 +126,43 @@ def test_a_deleted_subscription_is_gone_with_its_backlog(pubsub: Clients) -> Non
         pubsub.pull(subscription)
     pubsub.subscriber.create_subscription(name=subscription, topic=topic)
     assert pubsub.is_empty(subscription)
+
+
+@pytest.mark.rule("pubsub.subscriptions.never_expires", REFERENCE)
+def test_an_expiration_policy_without_a_ttl_stays_without_one(pubsub: Clients) -> None:
+    subscription = pubsub.subscription(pubsub.topic(), expiration_policy={})
+    shown = pubsub.subscriber.get_subscription(subscription=subscription)
+    assert "expiration_policy" in shown
+    assert "ttl" not in shown.expiration_policy
+
+
+@pytest.mark.rule("pubsub.subscriptions.assigned_name", REFERENCE)
+def test_a_subscription_without_a_name_is_given_one(pubsub: Clients) -> None:
+    created = pubsub.subscriber.create_subscription(request={"topic": pubsub.topic()})
+    assert created.name.startswith("projects/contract/subscriptions/")
+    assert pubsub.subscriber.get_subscription(subscription=created.name) == created
+
+
+@pytest.mark.rule("pubsub.subscriptions.detach", DETACH)
+def test_a_detached_subscription_loses_its_backlog_and_delivers_no_more(pubsub: Clients) -> None:
+    topic = pubsub.topic()
+    subscription = pubsub.subscription(topic)
+    streamed = pubsub.subscription(topic)
+    future = pubsub.subscriber.subscribe(streamed, lambda message: message.ack())
+    pubsub.publish(topic, b"dropped")
+    for each in (subscription, streamed):
+        pubsub.publisher.detach_subscription(request={"subscription": each})
+    assert isinstance(future.exception(timeout=10), exceptions.FailedPrecondition)
+    shown = pubsub.subscriber.get_subscription(subscription=subscription)
+    assert shown.detached
+    assert list(pubsub.publisher.list_topic_subscriptions(topic=topic)) == []
+    for call in (
+        lambda: pubsub.pull(subscription),
+        lambda: pubsub.snapshot(subscription),
+        lambda: pubsub.seek(subscription, time=datetime.now(UTC)),
+    ):
+        with pytest.raises(exceptions.FailedPrecondition, match="detached"):
+            call()
 
 
 @pytest.mark.rule("localcloud.unimplemented", "https://grpc.io/docs/guides/status-codes/")
