@@ -1,4 +1,4 @@
-"""Methods on buckets, their policies and their notification configurations."""
+"""Methods on buckets and their notification configurations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from localcloud.storage.bucket_rules import project_number
 from localcloud.storage.buckets import BucketStore
 from localcloud.storage.notifications import Notifications
 from localcloud.storage.preconditions import Conditions
-from localcloud.storage.records import entity_tag
 
 _MAX_PAGE = 1000
 
@@ -90,40 +89,6 @@ class BucketMethods:
         return Reply.json({"kind": "storage#serviceAccount", "email_address": account})
 
 
-class PolicyMethods:
-    """IAM of buckets: stored and returned, never enforced."""
-
-    def __init__(self, buckets: BucketStore) -> None:
-        self._buckets = buckets
-
-    @serves("storage.buckets.getIamPolicy")
-    def get_policy(self, call: Call) -> Reply:
-        return Reply.json(_shown(self._policy(call.params["bucket"])))
-
-    @serves("storage.buckets.setIamPolicy")
-    def set_policy(self, call: Call) -> Reply:
-        bucket, policy = call.params["bucket"], call.json()
-        current = self._policy(bucket)
-        if policy.get("etag") not in (None, current["etag"]):
-            raise GoogleError.of(412, "The policy changed since it was read; read it again.")
-        serial = current["serial"] + 1
-        policy = {"version": 1, "bindings": [], **policy, "etag": entity_tag(serial)}
-        self._buckets.set_policy(bucket, {**policy, "serial": serial})
-        return Reply.json(_shown(self._policy(bucket)))
-
-    @serves("storage.buckets.testIamPermissions")
-    def test_permissions(self, call: Call) -> Reply:
-        self._buckets.get(call.params["bucket"])
-        answer: dict[str, Any] = {"kind": "storage#testIamPermissionsResponse"}
-        # Anonymous callers may do everything here.
-        return Reply.json({**answer, "permissions": call.query.all("permissions")})
-
-    def _policy(self, bucket: str) -> dict[str, Any]:
-        default = {"version": 1, "bindings": [], "etag": entity_tag(0), "serial": 0}
-        stored = self._buckets.policy(bucket) or default
-        return {"kind": "storage#policy", "resourceId": f"projects/_/buckets/{bucket}", **stored}
-
-
 class NotificationMethods:
     """``storage.notifications``."""
 
@@ -155,7 +120,3 @@ def _project(call: Call) -> str:
     if not project:
         raise invalid_argument("Required parameter: project.")
     return project
-
-
-def _shown(policy: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in policy.items() if key != "serial"}

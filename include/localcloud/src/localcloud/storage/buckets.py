@@ -158,10 +158,16 @@ class BucketStore:
         rows = self._database.read("SELECT policy FROM buckets WHERE name = ?", (name,))
         return json.loads(rows[0]["policy"]) if rows and rows[0]["policy"] else None
 
-    def set_policy(self, name: str, policy: Mapping[str, Any]) -> None:
-        """Store the IAM policy of a bucket."""
+    def change_policy(
+        self, name: str, change: Callable[[dict[str, Any] | None], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Replace the IAM policy of a bucket by what ``change`` makes of it."""
         with self._database.write() as tx:
+            read_bucket(tx, name)
+            row = tx.execute("SELECT policy FROM buckets WHERE name = ?", (name,)).fetchone()
+            policy = change(json.loads(row["policy"]) if row["policy"] else None)
             tx.execute("UPDATE buckets SET policy = ? WHERE name = ?", (json.dumps(policy), name))
+        return policy
 
     def _change(
         self,

@@ -16,7 +16,7 @@ from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.state.outbox import Outbox
 from localcloud.storage import fields, xml_documents, xml_methods
-from localcloud.storage.bucket_methods import BucketMethods, NotificationMethods, PolicyMethods
+from localcloud.storage.bucket_methods import BucketMethods, NotificationMethods
 from localcloud.storage.buckets import BucketStore
 from localcloud.storage.copy_methods import CopyMethods
 from localcloud.storage.lifecycle import Lifecycle
@@ -24,6 +24,7 @@ from localcloud.storage.notifications import Notifications
 from localcloud.storage.object_methods import ObjectMethods
 from localcloud.storage.objects import ObjectStore
 from localcloud.storage.part_uploads import PartUploads
+from localcloud.storage.policy_methods import PolicyMethods
 from localcloud.storage.records import check_text
 from localcloud.storage.schema import STEPS
 from localcloud.storage.upload_methods import UploadMethods
