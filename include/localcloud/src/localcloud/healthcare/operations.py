@@ -14,6 +14,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from localcloud.auth.agents import healthcare_agent
+from localcloud.auth.caller import Caller, acting_as, current
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.errors import GoogleError
 from localcloud.healthcare.operation_queue import MAX_WAITING, Job, OperationQueue
@@ -73,18 +75,27 @@ class OperationFailed(Exception):
 
 @dataclass
 class Progress:
-    """What a running operation reports; counts are instances, or files that could not be one."""
+    """What a running operation reports; counts are instances, or files that could not be one.
+
+    ``secondary_success`` counts what a reference says it does: versions, for fhirStores.bulkDelete.
+    """
 
     operations: Operations
     name: str
     pending: int = 0
     success: int = 0
     failure: int = 0
+    secondary_success: int = 0
     cancelled: bool = False
 
     def counter(self) -> Json:
         """Return Google's form: int64 as strings, and a zero count is absent."""
-        counts = {"pending": self.pending, "success": self.success, "failure": self.failure}
+        counts = {
+            "pending": self.pending,
+            "success": self.success,
+            "failure": self.failure,
+            "secondarySuccess": self.secondary_success,
+        }
         return present({key: str(value) for key, value in counts.items()})
 
     def save(self) -> None:
@@ -139,7 +150,10 @@ class Operations:
             message = f"{MAX_WAITING} operations wait to run; start this one when some have ended"
             raise GoogleError.of(429, message)
         name = self._create(parent, api_method)
-        self._queue.put(Job(name, dataset_of(parent), lambda: self._run(name, work)))
+        dataset = dataset_of(parent)
+        # Google's services use each other as agents of the project, not as who called.
+        agent = current().acting_for(healthcare_agent(dataset.split("/")[1]))
+        self._queue.put(Job(name, dataset, lambda: self._run(name, work, agent)))
         return {"name": name}
 
     def cancel(self, name: str) -> None:
@@ -212,10 +226,11 @@ class Operations:
             )
         return name
 
-    def _run(self, name: str, work: Work) -> None:
+    def _run(self, name: str, work: Work, agent: Caller) -> None:
         progress = Progress(self, name)
         try:
-            outcome: Json = {"response": work(progress)}
+            with acting_as(agent):
+                outcome: Json = {"response": work(progress)}
         except OperationFailed as failure:
             outcome = {"error": {"code": failure.code, "message": failure.message}}
         except GoogleError as error:

@@ -88,7 +88,11 @@ class HealthcareService(HttpService):
             IamMethods(database, self.resources),
             OperationMethods(self.operations, self.resources),
             *dicom,
-            *fhir_handlers(FhirStores(database, publisher, self.resources, behaviour)),
+            *fhir_handlers(
+                FhirStores(database, publisher, self.resources, behaviour),
+                self.operations,
+                objects,
+            ),
         )
 
     def register(self, *handlers: object) -> None:

@@ -11,7 +11,9 @@ from functools import partial
 from urllib.parse import unquote
 
 from localcloud.contract.discovery import Route
+from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.fhir.binary import BinaryMethods
+from localcloud.healthcare.fhir.bulk_export import BulkExportMethods
 from localcloud.healthcare.fhir.bundles import (
     claims_of,
     error_entry,
@@ -29,6 +31,7 @@ from localcloud.healthcare.fhir.entries import (
 from localcloud.healthcare.fhir.everything import Everything
 from localcloud.healthcare.fhir.history import history_bundle
 from localcloud.healthcare.fhir.interactions import Written
+from localcloud.healthcare.fhir.jobs import FhirJobMethods
 from localcloud.healthcare.fhir.lag import is_synchronous
 from localcloud.healthcare.fhir.methods import (
     FHIR,
@@ -43,6 +46,7 @@ from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.fhir.wire import FhirPath, answers_outcomes, body_of, fhir_reply
 from localcloud.healthcare.fhir.work import Work
+from localcloud.healthcare.operations import Operations
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
 
@@ -185,9 +189,13 @@ def _strict(call: Call, settings: StoreSettings) -> bool:
     return settings.strict_search
 
 
-def fhir_handlers(stores: FhirStores) -> list[object]:
+def fhir_handlers(
+    stores: FhirStores, operations: Operations, objects: CloudObjects
+) -> list[object]:
     """Return the handler objects of all FHIR methods."""
     return [
+        FhirJobMethods(stores, operations, objects),
+        BulkExportMethods(stores, operations, objects),
         ReadMethods(stores),
         WriteMethods(stores),
         BinaryMethods(stores),

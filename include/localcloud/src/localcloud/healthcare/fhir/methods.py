@@ -179,7 +179,7 @@ class WriteMethods:
         record = self._stores.records(settings).get(path.type, path.id)
         if record is None:
             raise not_found(f"{path.type}/{path.id}")
-        self._stores.purge(lambda tx: purge(tx, record))
+        self._stores.change(lambda tx: purge(tx, record))
         return Reply.json({})
 
     def _resource(

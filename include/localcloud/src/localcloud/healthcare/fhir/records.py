@@ -83,6 +83,10 @@ MIGRATIONS = (
     CREATE INDEX fhir_reference_target ON fhir_reference (target);
     CREATE INDEX fhir_reference_resource ON fhir_reference (resource)
     """,
+    """
+    CREATE TABLE fhir_bulk_export (
+      operation TEXT PRIMARY KEY, store TEXT NOT NULL, manifest TEXT NOT NULL)
+    """,
 )
 
 
@@ -305,6 +309,7 @@ def purge(tx: sqlite3.Connection, record: Record) -> None:
 def drop_store(tx: sqlite3.Connection, store: str) -> None:
     """Remove everything a FHIR store holds; for when the store itself is deleted."""
     tx.execute("DELETE FROM fhir_resource WHERE store = ?", (store,))
+    tx.execute("DELETE FROM fhir_bulk_export WHERE store = ?", (store,))
 
 
 def _record(row: sqlite3.Row) -> Record:

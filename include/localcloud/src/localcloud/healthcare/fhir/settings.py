@@ -37,6 +37,7 @@ class StoreSettings:
     update_create: bool = False
     strict_search: bool = False
     references_in_extensions: bool = True
+    bulk_export_uri: str = ""
 
     @classmethod
     def of(cls, store: Mapping[str, Any], base_url: str) -> StoreSettings:
@@ -51,6 +52,7 @@ class StoreSettings:
             update_create=store.get("enableUpdateCreate", False),
             strict_search=store.get("defaultSearchHandlingStrict", False),
             references_in_extensions=store.get("complexDataTypeReferenceParsing") != "DISABLED",
+            bulk_export_uri=store.get("bulkExportGcsDestination", {}).get("uriPrefix", ""),
         )
 
 

@@ -84,27 +84,40 @@ class FhirStores:
         return result
 
     def write_each(
-        self, settings: StoreSettings, runs: Sequence[Callable[[Work], _Result]]
+        self,
+        settings: StoreSettings,
+        runs: Sequence[Callable[[Work], _Result]],
+        *,
+        quietly: bool = False,
     ) -> list[_Result | FhirError]:
         """Do units of work that know nothing of each other, each whole or not at all.
 
         Several share a commit, which costs more than the work; all is durable on return.
+
+        Parameters
+        ----------
+        quietly
+            Check no references, as an import does not.
         """
         results: list[_Result | FhirError] = []
         for start in range(0, len(runs), _UNITS_PER_COMMIT):
             with self._database.write() as tx:
                 forget_hidden(tx, _now())
                 chunk = runs[start : start + _UNITS_PER_COMMIT]
-                results += [self._run_alone(tx, settings, run) for run in chunk]
+                results += [self._run_alone(tx, settings, run, quietly) for run in chunk]
             self._outbox.flush()
         return results
 
     def _run_alone(
-        self, tx: sqlite3.Connection, settings: StoreSettings, run: Callable[[Work], _Result]
+        self,
+        tx: sqlite3.Connection,
+        settings: StoreSettings,
+        run: Callable[[Work], _Result],
+        quietly: bool,
     ) -> _Result | FhirError:
         tx.execute("SAVEPOINT unit")
         try:
-            return self._run(tx, settings, run)[0]
+            return self._run(tx, settings, run, quietly)[0]
         except FhirError as error:
             tx.execute("ROLLBACK TO unit")
             return error
@@ -112,11 +125,16 @@ class FhirStores:
             tx.execute("RELEASE unit")
 
     def _run(
-        self, tx: sqlite3.Connection, settings: StoreSettings, run: Callable[[Work], _Result]
+        self,
+        tx: sqlite3.Connection,
+        settings: StoreSettings,
+        run: Callable[[Work], _Result],
+        quietly: bool = False,
     ) -> tuple[_Result, int]:
         work = Work(tx, settings, self.definitions, _now, self._lag())
         result = run(work)
-        work.check_references()
+        if not quietly:
+            work.check_references()
         return result, enqueue(tx, settings, work.changes)
 
     def view(self, *, synchronous: bool) -> View:
@@ -126,8 +144,8 @@ class FhirStores:
     def _lag(self) -> int:
         return microseconds_of(self.behaviour.current.index_lag_seconds)
 
-    def purge(self, run: Callable[[sqlite3.Connection], None]) -> None:
-        """Remove history in a transaction that nobody is notified of."""
+    def change(self, run: Callable[[sqlite3.Connection], object]) -> None:
+        """Change rows in a transaction that nobody is notified of."""
         with self._database.write() as tx:
             run(tx)
 

@@ -25,6 +25,7 @@ from localcloud.healthcare.fhir.records import (
     Records,
     State,
     Version,
+    purge,
     save,
     save_version,
     version_id,
@@ -101,6 +102,33 @@ class Work:
 
     def remove(self, current: Record) -> None:
         """Delete a resource; its versions stay unless the store keeps none."""
+        version = self._bury(current)
+        self.changes.append(Change("DeleteResource", current.resource, version, self.place))
+
+    def overwrite(self, resource: Json) -> None:
+        """Put a resource in the place of its newest version, which leaves no trace; tells nobody.
+
+        So does fhirStores.import.
+        """
+        current = self.records.get(resource["resourceType"], resource["id"])
+        if current is not None and not current.deleted:
+            self.tx.execute(
+                "DELETE FROM fhir_version WHERE resource = ? AND version = ?",
+                (current.key, current.version),
+            )
+        self.replace(resource, current, "UpdateResource", "PUT")
+        self.changes.pop()
+
+    def wipe(self, current: Record, *, newest: bool, history: bool) -> None:
+        """Delete the newest version of a resource, its history, or both; tells nobody."""
+        if newest:
+            self._bury(current)
+        if newest and history:
+            self.tx.execute("DELETE FROM fhir_resource WHERE key = ?", (current.key,))
+        elif history:
+            purge(self.tx, current)
+
+    def _bury(self, current: Record) -> int:
         version = self._next_version(current)
         body = {key: current.resource[key] for key in ("resourceType", "id")}
         state = State(body, version, self._visible_at(version, current), deleted=True)
@@ -109,7 +137,7 @@ class Work:
             save_version(self.tx, key, Version(version, "DELETE", "200", None))
         else:
             self.tx.execute("DELETE FROM fhir_resource WHERE key = ?", (key,))
-        self.changes.append(Change("DeleteResource", current.resource, version, self.place))
+        return version
 
     def check_references(self) -> None:
         """Fail if the changes leave a reference without a target.
