@@ -62,7 +62,16 @@ def test_a_served_method_is_reached_by_its_documented_path(
 def test_the_index_says_where_each_contract_comes_from(
     cloud: RunningCloud, index: dict[str, Any]
 ) -> None:
-    assert set(index) == {"storage", "healthcare", "vision", "secretmanager", "pubsub"}
+    assert set(index) == {
+        "aiplatform",
+        "cloudresourcemanager",
+        "healthcare",
+        "iamcredentials",
+        "pubsub",
+        "secretmanager",
+        "storage",
+        "vision",
+    }
     assert re.search(r"storage\.v1, revision \d{8}", index["storage"]["source"])
     ids = {method["id"]: method["served"] for method in index["storage"]["methods"]}
     assert ids["storage.objects.insert"]

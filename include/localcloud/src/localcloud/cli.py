@@ -17,7 +17,8 @@ import uvloop
 # Google's clients announce the end of Python versions at import; it is not this server's news.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
 
-from localcloud.behaviour import BY_NAME, Behaviour, changed  # noqa: E402 - the filter first
+from localcloud.auth.command import print_token  # noqa: E402 - the filter first
+from localcloud.behaviour import BY_NAME, Behaviour, changed  # noqa: E402 - likewise
 from localcloud.cloud import DEFAULT_PORTS, Cloud, Settings  # noqa: E402 - likewise
 from localcloud.errors import GoogleError, StartError  # noqa: E402
 from localcloud.vertex.servers import checked_url  # noqa: E402
@@ -25,6 +26,9 @@ from localcloud.vertex.servers import checked_url  # noqa: E402
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the local cloud until SIGTERM or SIGINT; return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["token"]:
+        return print_token(arguments[1:])
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="localcloud: %(levelname)s %(message)s")
     try:
@@ -39,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         public_host=options.public_host,
         ports={name: getattr(options, f"{name}_port") for name in DEFAULT_PORTS},
         model_servers=dict(options.model_server),
+        require_token=options.require_token,
+        iam=options.iam,
     )
     try:
         return _run_in_loop(settings, options.port_file)
@@ -109,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="Vertex AI: send predictions of models with this container image to this server",
+    )
+    parser.add_argument(
+        "--require-token",
+        action="store_true",
+        help="refuse calls without a token, and calls that the caller's roles do not allow",
+    )
+    parser.add_argument(
+        "--iam", type=Path, metavar="FILE", help="accounts and roles to make at start (TOML, JSON)"
     )
     parser.add_argument("--port-file", type=Path, help="also write the line of JSON to this file")
     return parser

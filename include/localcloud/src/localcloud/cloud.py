@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from localcloud.auth.grpc_gate import GateInterceptor
+from localcloud.auth.iam_file import IamFile
+from localcloud.auth.system import Auth
 from localcloud.behaviour import GOOGLE, Behaviour, BehaviourSwitch
 from localcloud.conditions import Conditions
 from localcloud.contract.grpc_conditions import ConditionsInterceptor
@@ -62,6 +65,8 @@ class Settings:
     ports: Mapping[str, int] = field(default_factory=lambda: DEFAULT_PORTS)
     behaviour: Behaviour = GOOGLE
     model_servers: Mapping[str, str] = field(default_factory=dict)
+    require_token: bool = False
+    iam: Path | None = None
 
 
 class Cloud:
@@ -79,6 +84,7 @@ class Cloud:
         self._conditions = Conditions.of(self._behaviour)
         self._endpoints: dict[str, str] = {}
         self._admin_routes: AdminRoutes = {}
+        self._databases: dict[str, Database] = {}
         self._open = AsyncExitStack()
 
     def endpoints(self) -> dict[str, str]:
@@ -107,14 +113,15 @@ class Cloud:
         host = settings.public_host or settings.host
         urls = {name: f"http://{host}:{s.getsockname()[1]}" for name, s in sockets.items()}
         messages = self._database("pubsub")
-        pubsub, pubsub_port = await self._start_pubsub(messages)
+        auth = await asyncio.to_thread(self._auth, urls["storage"])
+        pubsub, pubsub_port = await self._start_pubsub(messages, auth)
         # A worker thread: what an earlier run left unpublished is published here.
         sites = await asyncio.to_thread(
-            self._services, pubsub, partial(_topic_exists, messages), urls
+            self._services, pubsub, partial(_topic_exists, messages), urls, auth
         )
         listings = [listing_of(service) for services in sites.values() for service in services]
         listings.append(grpc_listing("pubsub", pubsub.source, pubsub.served()))
-        admin = Admin(self._conditions, listings, self._admin_routes)
+        admin = Admin(self._conditions, listings, self._admin_routes, auth.lock.check)
         listeners: list[HttpListener] = []
         self._open.push_async_callback(_stop_together, listeners)
         for name, services in sites.items():
@@ -125,6 +132,8 @@ class Cloud:
                 urls[name],
                 admin if name == "storage" else None,
                 spool_folder=self._settings.data,
+                handle=auth.gate.handle,
+                doors=auth.doors if name == "storage" else {},
             )
             listeners.append(HttpListener(site, sockets[name]))
             await listeners[-1].start()
@@ -135,10 +144,21 @@ class Cloud:
             **{name: urls[name] for name in sites if name != "storage"},
         }
 
-    async def _start_pubsub(self, database: Database) -> tuple[PubSubServer, int]:
+    def _auth(self, base_url: str) -> Auth:
+        settings = self._settings
+        names = ("auth", "storage", "healthcare", "pubsub", "secretmanager")
+        return Auth(
+            settings.data / "auth",
+            {name: self._database(name) for name in names},
+            base_url,
+            required=settings.require_token,
+            iam=IamFile.read(settings.iam) if settings.iam else None,
+        )
+
+    async def _start_pubsub(self, database: Database, auth: Auth) -> tuple[PubSubServer, int]:
         pubsub = PubSubServer(database)
         address = (self._settings.host, self._settings.ports["pubsub"])
-        interceptors = [ConditionsInterceptor(self._conditions)]
+        interceptors = [ConditionsInterceptor(self._conditions), GateInterceptor(auth.gate)]
         server, port = grpc_server(pubsub.handlers(), interceptors, address, "pubsub")
         await pubsub.start()
         self._open.push_async_callback(pubsub.stop)
@@ -147,25 +167,30 @@ class Cloud:
         return pubsub, port
 
     def _services(
-        self, pubsub: PubSubServer, topic_exists: TopicLookup, urls: Mapping[str, str]
+        self,
+        pubsub: PubSubServer,
+        topic_exists: TopicLookup,
+        urls: Mapping[str, str],
+        auth: Auth,
     ) -> dict[str, list[HttpService]]:
         """Return the services of each port; the first that has a path answers it."""
         storage = StorageService(
             self._database("storage"),
             self._blobs("storage"),
             self._settings.data / "uploads",
-            publisher=pubsub,
+            publisher=auth.storage_publisher(pubsub),
             topic_exists=topic_exists,
             base_url=urls["storage"],
         )
         self._admin_routes[("POST", "/lifecycle")] = storage.lifecycle.answer
         storage.lifecycle.start()
         self._open.callback(storage.lifecycle.stop)
+        objects = auth.objects(storage.objects)
         healthcare = HealthcareService(
             self._database("healthcare"),
             self._blobs("healthcare"),
-            pubsub,
-            storage.objects,
+            auth.healthcare_publisher(pubsub),
+            objects,
             self._behaviour,
             topic_exists=topic_exists,
         )
@@ -178,9 +203,9 @@ class Cloud:
         self._open.callback(vertex.close)
         self._admin_routes |= ModelServerAdmin(vertex.servers).routes
         return {
-            "storage": [storage, healthcare],
+            "storage": [storage, healthcare, *auth.services],
             "vertex": [vertex],
-            "vision": [VisionService(storage.objects)],
+            "vision": [VisionService(objects)],
             "secretmanager": [SecretManagerService(self._database("secretmanager"))],
         }
 
@@ -190,9 +215,11 @@ class Cloud:
         return executor
 
     def _database(self, name: str) -> Database:
-        database = Database(self._settings.data / f"{name}.sqlite")
-        self._open.callback(database.close)
-        return database
+        if name not in self._databases:
+            database = Database(self._settings.data / f"{name}.sqlite")
+            self._open.callback(database.close)
+            self._databases[name] = database
+        return self._databases[name]
 
     def _blobs(self, name: str) -> Blobs:
         return Blobs(self._settings.data / "blobs" / name)

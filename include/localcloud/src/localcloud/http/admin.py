@@ -19,12 +19,18 @@ AdminRoutes = dict[tuple[str, str], Callable[[Call], Reply]]
 class Admin:
     """Answers ``/_localcloud``; its paths belong to no Google service.
 
-    ``routes`` are those of single services, beside the ones that are here.
+    ``routes`` are those of single services, beside the ones that are here; ``check`` raises for a
+    request that may not use the door.
     """
 
     def __init__(
-        self, conditions: Conditions, listings: list[ApiListing], routes: AdminRoutes
+        self,
+        conditions: Conditions,
+        listings: list[ApiListing],
+        routes: AdminRoutes,
+        check: Callable[[Call], None],
     ) -> None:
+        self._check = check
         faults, behaviour = conditions.faults, conditions.behaviour
         self._faults = faults
         self._behaviour = behaviour
@@ -46,6 +52,7 @@ class Admin:
     def handle(self, call: Call) -> Reply:
         """Answer one request below ``/_localcloud``."""
         try:
+            self._check(call)
             path = call.path.removeprefix(ADMIN_PREFIX).rstrip("/")
             if (handler := self._routes.get((call.method, path))) is None:
                 raise GoogleError.of(404, f"No {call.method} {call.path}; see GET {ADMIN_PREFIX}.")

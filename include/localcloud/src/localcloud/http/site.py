@@ -34,6 +34,9 @@ from localcloud.http.service import HttpService
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Door = Callable[[Call], Reply]
+# Runs a call that has a route: the service's own way, or with a check before it.
+Handle = Callable[[HttpService, Route, Call], Reply]
 
 _log = logging.getLogger(__name__)
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
@@ -92,6 +95,8 @@ class Site:
         admin: Admin | None = None,
         *,
         spool_folder: Path | None = None,
+        handle: Handle = HttpService.handle,
+        doors: Mapping[str, Door] | None = None,
     ) -> None:
         self._services = services
         self._conditions = conditions
@@ -99,6 +104,8 @@ class Site:
         self._base_url = base_url
         self._admin = admin
         self._spool_folder = spool_folder
+        self._handle = handle
+        self._doors = doors or {}
         self._batch_limits = {
             service.contract.batch_path: service.max_batch_calls for service in reversed(services)
         }
@@ -115,15 +122,23 @@ class Site:
     async def _answer(self, scope: Scope, payload: Body) -> Reply:
         request = _Request.of(scope, payload)
         try:
-            if self._admin is not None and request.path.startswith(ADMIN_PREFIX):
+            if (door := self._door(request.path)) is not None:
                 # Not in the pool of workers: this door must answer while they are all busy.
                 call = request.call(Route("", {}), self._base_url)
-                return await asyncio.to_thread(self._admin.handle, call)
+                return await asyncio.to_thread(door, call)
             if (limit := self._batch_limits.get(request.path.lstrip("/"))) is not None:
                 return await self._batch(request, limit)
             return await self._dispatch(request)
         except GoogleError as error:
             return self._services[0].error_reply(error)
+
+    def _door(self, path: str) -> Door | None:
+        for prefix, door in self._doors.items():
+            if path == prefix or path.startswith(f"{prefix}/"):
+                return door
+        if self._admin is not None and path.startswith(ADMIN_PREFIX):
+            return self._admin.handle
+        return None
 
     async def _batch(self, request: _Request, max_calls: int) -> Reply:
         answers = []
@@ -157,7 +172,7 @@ class Site:
     async def _run(self, service: HttpService, route: Route, call: Call) -> Reply:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._executor, service.handle, route, call)
+            return await loop.run_in_executor(self._executor, self._handle, service, route, call)
         except Exception as error:
             # The message may quote a request; the stack and the method id cannot.
             stack = "".join(traceback.format_tb(error.__traceback__))

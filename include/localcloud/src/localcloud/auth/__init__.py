@@ -1,0 +1,1 @@
+"""Who may call what: accounts, tokens, roles, policies and the check before every call."""
