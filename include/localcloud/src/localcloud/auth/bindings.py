@@ -1,6 +1,7 @@
 """IAM policies as far as they decide: who has which role, by member.
 
-A binding with a condition grants nothing: conditions are not evaluated here.
+A binding with a condition is kept and returned, but grants nothing: conditions are not evaluated
+here, and ignoring one would give more than was meant.
 Source: https://cloud.google.com/iam/docs/reference/rest/v1/Policy
 """
 
@@ -46,11 +47,6 @@ def members_of(email: str) -> frozenset[str]:
         return frozenset({ALL_USERS})
     address = email.lower()
     return frozenset({ALL_USERS, ALL_AUTHENTICATED, f"serviceAccount:{address}", f"user:{address}"})
-
-
-def has_condition(policy: Mapping[str, Any]) -> bool:
-    """Return whether any binding of a policy depends on a condition."""
-    return any(binding.get("condition") for binding in policy.get("bindings") or ())
 
 
 def _normal(member: str) -> str:

@@ -19,6 +19,7 @@ from localcloud.auth.caller import UNRESTRICTED, Caller, acting_as
 from localcloud.auth.hierarchy import Hierarchy
 from localcloud.auth.needs import Lookup, Needs
 from localcloud.auth.roles import CONVENIENCE_MEMBERS, permissions_of
+from localcloud.auth.signed_urls import signer_of
 from localcloud.auth.tables import TABLE
 from localcloud.auth.tokens import TokenRejected, Tokens
 from localcloud.contract.discovery import Route
@@ -100,7 +101,11 @@ class Gate:
     def _admit(self, api: str, route: Route, call: Call) -> Caller:
         if _is_session(call):
             return UNRESTRICTED
-        caller = self.caller(api, route.method_id, call.headers.get("authorization", ""))
+        signer = signer_of(call, self.accounts) if call.media == "xml" else None
+        authorization = call.headers.get("authorization", "")
+        caller = (
+            self.principal(signer) if signer else self.caller(api, route.method_id, authorization)
+        )
         lookup = _HttpLookup(call, self._own_project(caller))
         self.check(caller, route.method_id, lookup)
         if (project := call.headers.get(_QUOTA_PROJECT)) and caller.email:

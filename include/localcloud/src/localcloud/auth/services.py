@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from localcloud.auth.accounts import Accounts
-from localcloud.auth.bindings import has_condition
 from localcloud.auth.caller import current
 from localcloud.auth.tokens import LIFETIME_SECONDS, TokenMint
 from localcloud.contract.discovery import Contract
@@ -83,7 +82,6 @@ class ProjectsService(HttpService):
                 "There were concurrent policy changes. Please retry the whole "
                 "read-modify-write with exponential backoff.",
             )
-        refuse_conditions(policy)
         self._accounts.check_roles(b.get("role", "") for b in policy.get("bindings", []))
         self._accounts.set_project_policy(project, {"version": 1, **policy})
         return Reply.json(self._policy(project))
@@ -98,17 +96,3 @@ class ProjectsService(HttpService):
         policy = self._accounts.project_policy(project)
         digest = hashlib.sha256(json.dumps(policy, sort_keys=True).encode()).digest()[:8]
         return {**policy, "etag": base64.b64encode(digest).decode()}
-
-
-def refuse_conditions(policy: dict[str, Any]) -> None:
-    """Refuse a policy that would not mean here what it means on Google.
-
-    Raises
-    ------
-    GoogleError
-        501 when a binding has a condition.
-    """
-    if has_condition(policy):
-        raise GoogleError.of(
-            501, "Conditional role bindings are not served by the local cloud: it ignores none."
-        )

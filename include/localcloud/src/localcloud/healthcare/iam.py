@@ -1,4 +1,4 @@
-"""IAM policies: stored and returned, never enforced, because every caller is trusted here.
+"""IAM policies of datasets and stores: kept here, enforced by the gate before every call.
 
 Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/Policy
 """
@@ -10,6 +10,7 @@ import hashlib
 import json
 import sqlite3
 
+from localcloud.auth.caller import current
 from localcloud.errors import GoogleError
 from localcloud.healthcare.resources import Json, present
 from localcloud.healthcare.stores import KINDS, Resources
@@ -60,9 +61,11 @@ class IamMethods:
 
     @serves(*_each("testIamPermissions"))
     def test_permissions(self, call: Call) -> Reply:
-        """Grant what is asked: nobody is refused anything on this server."""
-        self._resources.get(call.params["resource"])
-        return Reply.json(present({"permissions": call.json().get("permissions", [])}))
+        """Return which of the permissions the caller has."""
+        resource = call.params["resource"]
+        self._resources.get(resource)
+        held = current().permitted(call.json().get("permissions", []), resource)
+        return Reply.json(present({"permissions": held}))
 
     def _stored(self, resource: str) -> Json:
         rows = self._database.read(

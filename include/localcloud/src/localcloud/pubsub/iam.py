@@ -1,7 +1,6 @@
 """IAM policies of topics, subscriptions and snapshots: google.iam.v1.IAMPolicy beside Pub/Sub.
 
-Policies are stored and returned; this service refuses nobody. Whoever enforces them reads
-`policy_of`.
+Policies are stored and returned here; the gate before every call enforces them.
 Source: https://cloud.google.com/pubsub/docs/access-control and
 https://cloud.google.com/iam/docs/reference/rest/v1/Policy
 """
@@ -13,6 +12,7 @@ from typing import Any
 
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 
+from localcloud.auth.caller import current
 from localcloud.contract.transports import GrpcMethod
 from localcloud.errors import GoogleError
 from localcloud.pubsub.errors import invalid, not_found
@@ -65,13 +65,14 @@ class IamService:
         )
 
     @serves("TestIamPermissions")
-    async def grant_permissions(self, request: Any, _: object) -> Any:
-        """Grant what is asked; it is not this service that refuses."""
+    async def held_permissions(self, request: Any, _: object) -> Any:
+        """Return which of the permissions the caller has."""
         for permission in request.permissions:
             if "*" in permission:
                 raise invalid(f"Permission {permission} must not contain a wildcard.")
         await self._ledger.commit(lambda tx: _existing_policy(tx, request.resource))
-        return iam_policy_pb2.TestIamPermissionsResponse(permissions=request.permissions)
+        held = current().permitted(request.permissions, request.resource)
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=held)
 
 
 def policy_of(tx: Transaction, resource: str) -> policy_pb2.Policy:

@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.auth.agents import storage_agent
+from localcloud.auth.caller import current
 from localcloud.errors import GoogleError, invalid_argument, not_found
 from localcloud.notify import TopicLookup
 from localcloud.state.database import Database
@@ -55,7 +57,7 @@ class Notifications:
             bucket does not.
         """
         fields = _checked(request)
-        if not self._topic_exists(_topic_name(fields)):
+        if not self._may_publish(bucket, _topic_name(fields)):
             raise GoogleError.of(
                 403,
                 "The service account does not have permission to publish messages to the Cloud "
@@ -74,6 +76,11 @@ class Notifications:
                 (bucket, newest + 1, json.dumps(fields)),
             )
         return self._resource(bucket, newest + 1, fields)
+
+    def _may_publish(self, bucket: str, topic: str) -> bool:
+        rows = self._database.read("SELECT project FROM buckets WHERE name = ?", (bucket,))
+        agent = current().acting_for(storage_agent(rows[0]["project"] if rows else ""))
+        return agent.allows("pubsub.topics.publish", topic) and self._topic_exists(topic)
 
     def get(self, bucket: str, config_id: str) -> dict[str, Any]:
         """Return one configuration.

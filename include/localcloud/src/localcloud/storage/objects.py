@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from localcloud.auth import caller
 from localcloud.errors import not_found
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
@@ -75,7 +76,10 @@ class ObjectStore:
     def check_target(self, bucket: str, name: str, conditions: Conditions) -> None:
         """Check early that an upload could succeed now."""
         check_object_name(name)
-        conditions.check_version(self._read(Target(bucket, name)))
+        found = self._read(Target(bucket, name))
+        conditions.check_version(found)
+        if found is not None:
+            _require_delete(bucket)
 
     def insert(self, draft: Draft, conditions: Conditions = _NO_CONDITIONS) -> ObjectVersion:
         """Make stored bytes the live version of an object."""
@@ -102,6 +106,7 @@ class ObjectStore:
         )
         attributes: dict[str, str] = {}
         if current is not None:
+            _require_delete(draft.bucket)
             attributes["overwroteGeneration"] = str(current.generation)
             self._retire(tx, bucket, current, replaced_by=version)
         versions.write(tx, version)
@@ -307,3 +312,11 @@ class ObjectStore:
         # Microseconds, as on Google; two within one microsecond still differ.
         self._last_generation = max(self._last_generation + 1, time.time_ns() // 1000)
         return self._last_generation
+
+
+def _require_delete(bucket: str) -> None:
+    """Refuse to replace an object to a caller that may only create some.
+
+    Source: https://cloud.google.com/storage/docs/access-control/iam-json (note on objects.insert)
+    """
+    caller.current().require("storage.objects.delete", f"projects/_/buckets/{bucket}")

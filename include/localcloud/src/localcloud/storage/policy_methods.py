@@ -1,4 +1,4 @@
-"""IAM of buckets: kept and returned here, enforced where callers have identities.
+"""IAM of buckets: kept and returned here, enforced by the gate before every call.
 
 Source: https://cloud.google.com/storage/docs/access-control/iam and
 https://cloud.google.com/iam/docs/policies#versions
@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from localcloud.auth.caller import current
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -70,9 +71,10 @@ class PolicyMethods:
         permissions = call.query.all("permissions")
         if wrong := [name for name in permissions if not _PERMISSION.fullmatch(name)]:
             raise invalid_argument(f"Invalid permission {wrong[0]!r} for a bucket.")
-        # Anonymous callers may do everything here.
+        resource = f"projects/_/buckets/{call.params['bucket']}"
+        held = current().permitted(permissions, resource)
         answer: dict[str, Any] = {"kind": "storage#testIamPermissionsResponse"}
-        return Reply.json({**answer, "permissions": permissions})
+        return Reply.json({**answer, "permissions": held} if held else answer)
 
 
 def _check(policy: Mapping[str, Any]) -> None:

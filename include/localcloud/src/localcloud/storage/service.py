@@ -99,6 +99,8 @@ class StorageService(HttpService):
             "domain": "global",
             "reason": error.reason,
         }
+        if error.code == HTTPStatus.UNAUTHORIZED:
+            item |= {"locationType": "header", "location": "Authorization"}
         body = {"code": error.code, "message": error.message, "errors": [item]}
         return Reply.json({"error": body}, error.code)
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from localcloud.auth.agents import healthcare_agent
+from localcloud.auth.caller import current
 from localcloud.healthcare.dicom.index import Instance
 from localcloud.healthcare.dicom.storage_classes import STANDARD, StorageClasses
 from localcloud.healthcare.resources import forbidden, rfc3339, utc_now
@@ -162,7 +164,7 @@ class Notifications:
         topics = [entry["pubsubTopic"] for entry in config.get("notificationConfigs", [])]
         legacy_topic = _legacy_topic(config.get("notificationConfig", {}), action)
         if changes:
-            self._check_topics([*topics, legacy_topic])
+            self._check_topics(store, [*topics, legacy_topic])
         for change in changes:
             name = change.instance.name.encode()
             for topic in topics:
@@ -170,9 +172,10 @@ class Notifications:
             if legacy_topic:
                 self._outbox.add(tx, legacy_topic, name, {})
 
-    def _check_topics(self, topics: Sequence[str]) -> None:
+    def _check_topics(self, store: str, topics: Sequence[str]) -> None:
+        agent = current().acting_for(healthcare_agent(store.split("/")[1]))
         for topic in set(filter(None, topics)):
-            if not self._topic_exists(topic):
+            if not (agent.allows("pubsub.topics.publish", topic) and self._topic_exists(topic)):
                 raise forbidden("pubsub.topics.publish", topic)
 
 

@@ -40,11 +40,19 @@ from localcloud.healthcare.fhir.methods import (
     fhir_parameters,
 )
 from localcloud.healthcare.fhir.outcomes import FhirError, not_supported, unparseable
+from localcloud.healthcare.fhir.permissions import require_permission
 from localcloud.healthcare.fhir.search import Searcher
 from localcloud.healthcare.fhir.search_query import parse_search
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.stores import FhirStores
-from localcloud.healthcare.fhir.wire import FhirPath, answers_outcomes, body_of, fhir_reply
+from localcloud.healthcare.fhir.wire import (
+    MAX_BUNDLE_BYTES,
+    FhirPath,
+    answers_outcomes,
+    body_of,
+    fhir_reply,
+    turn_for,
+)
 from localcloud.healthcare.fhir.work import Work
 from localcloud.healthcare.operations import Operations
 from localcloud.http.call import Call, Reply
@@ -117,7 +125,11 @@ class BundleMethods:
     @answers_outcomes
     def execute(self, call: Call) -> Reply:
         settings = self._stores.settings(call.params["parent"], call.base_url)
-        bundle = body_of(call)
+        with turn_for(call):
+            return self._execute(call, settings)
+
+    def _execute(self, call: Call, settings: StoreSettings) -> Reply:
+        bundle = body_of(call, limit=MAX_BUNDLE_BYTES)
         if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
             raise unparseable("want a Bundle: POST a single resource to its type")
         representation = "return=representation" in call.headers.get("prefer", "")
@@ -139,6 +151,8 @@ class BundleMethods:
     ) -> list[Json]:
         definitions = self._stores.definitions
         requests = [parse_request(n, item, settings, definitions) for n, item in enumerate(raw)]
+        for request in requests:
+            require_permission(request, settings.name)
         claims = claims_of(requests, self._stores.records(settings))
         with self._stores.contention.hold(settings.name, claims):
             entries = [
@@ -169,6 +183,7 @@ class BundleMethods:
         definitions = self._stores.definitions
         try:
             request = parse_request(index, raw, settings, definitions)
+            require_permission(request, settings.name)
             return with_payload(request, raw, settings, definitions)
         except FhirError as error:
             return error
