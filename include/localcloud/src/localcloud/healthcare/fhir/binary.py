@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 
+from localcloud.errors import GoogleError
 from localcloud.healthcare.fhir import interactions
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.interactions import Conditions
@@ -25,6 +26,9 @@ from localcloud.healthcare.fhir.wire import (
 )
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
+
+# Google takes 1 GB; here the data are in memory several times over while they are written.
+MAX_BINARY_BYTES = 100 << 20
 
 
 class BinaryMethods:
@@ -70,6 +74,9 @@ class BinaryMethods:
     def _resource(self, call: Call, settings: StoreSettings) -> Json:
         content_type = call.headers.get("content-type", "application/octet-stream")
         if not content_type.startswith(FHIR_JSON):
+            if len(call.payload) > MAX_BINARY_BYTES:
+                message = f"Request payload size exceeds the limit: {MAX_BINARY_BYTES} bytes."
+                raise GoogleError.of(413, message)
             data = base64.b64encode(call.body).decode()
             return {"resourceType": "Binary", "contentType": content_type, "data": data}
         definitions = self._stores.definitions

@@ -31,6 +31,8 @@ def apply_patch(document: Any, patch: object) -> Any:
             result = _apply(result, operation)
         except (LookupError, TypeError) as error:
             raise _malformed(f"operation {index}: {error}") from error
+        except RecursionError as error:
+            raise _malformed(f"operation {index}: nested too deeply") from error
     return result
 
 

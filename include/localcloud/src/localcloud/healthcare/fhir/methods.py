@@ -19,6 +19,7 @@ from localcloud.healthcare.fhir.outcomes import (
     invalid_resource,
     not_found,
 )
+from localcloud.healthcare.fhir.profiles import Profiles
 from localcloud.healthcare.fhir.records import Record, purge
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.stores import FhirStores
@@ -168,6 +169,12 @@ class WriteMethods:
         resource = body_of(call)
         check_resource(resource, self._stores.definitions, Checks(), settings.base)
         _check_type(resource, call.params["type"])
+        profiles = Profiles(settings.name, self._stores.query)
+        if url := call.query.get("profile"):
+            profiles.check(resource, url)
+        else:
+            profiles.check_claimed(resource)
+            profiles.check_guides(resource, settings.checks.guides)
         issue = {"severity": "information", "code": "informational", "diagnostics": "success"}
         return fhir_reply({"issue": [issue], "resourceType": "OperationOutcome"})
 

@@ -21,6 +21,14 @@ from localcloud.healthcare.fhir.work import Change
 from localcloud.notify import Publisher
 from localcloud.state.database import Database
 
+# A Pub/Sub message takes 10 MB; the margin is for its attributes.
+# Source: https://cloud.google.com/healthcare-api/docs/fhir-pubsub, "Behavior when a FHIR resource
+# is too large or traffic is high", and fhir.Binary-create of healthcare.v1
+_MAX_RESOURCE_BYTES = 10_000_000 - 10_000
+_ABSENT = {
+    "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+    "valueCode": "unsupported",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -41,16 +49,26 @@ def _message(
     resource: Json = change.resource
     name = f"{settings.name}/fhir/{resource['resourceType']}/{resource['id']}"
     is_delete = change.action == "DeleteResource"
-    full = destination.send_previous_on_delete if is_delete else destination.send_full_resource
+    wanted = destination.send_previous_on_delete if is_delete else destination.send_full_resource
+    body = _payload(resource) if wanted else None
     attributes = {
         "action": change.action,
         "lastUpdatedTime": from_microseconds(change.version).strftime("%a, %d %b %Y %H:%M:%S UTC"),
-        "payloadType": "FullResource" if full else "NameOnly",
+        "payloadType": "NameOnly" if body is None else "FullResource",
         "resourceType": resource["resourceType"],
         "storeName": settings.name,
         "versionId": version_id(change.version),
     }
-    return (dumps(resource) if full else name).encode(), dumps(attributes)
+    return name.encode() if body is None else body, dumps(attributes)
+
+
+def _payload(resource: Json) -> bytes | None:
+    """Return a resource as a message carries it, None when it is too large for one."""
+    body = dumps(resource).encode()
+    if len(body) > _MAX_RESOURCE_BYTES and resource["resourceType"] == "Binary":
+        kept = {key: value for key, value in resource.items() if key != "data"}
+        body = dumps({**kept, "_data": {"extension": [_ABSENT]}}).encode()
+    return body if len(body) <= _MAX_RESOURCE_BYTES else None
 
 
 class Outbox:

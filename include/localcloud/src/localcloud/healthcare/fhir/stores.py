@@ -50,6 +50,7 @@ class FhirStores:
         self.contention = Contention(behaviour)
         self._outbox = Outbox(database, publisher)
         resources.on_delete("fhirStores", drop_store)
+        resources.on_ask("fhirStores", self._has_resources)
         threading.Thread(target=self._outbox.flush, name="fhir-outbox", daemon=True).start()
 
     def settings(self, name: str, base_url: str) -> StoreSettings:
@@ -66,6 +67,10 @@ class FhirStores:
                 501, f"The local cloud serves R4 only; {name} has another version."
             )
         return StoreSettings.of(store, base_url)
+
+    def _has_resources(self, name: str) -> bool:
+        sql = "SELECT 1 FROM fhir_resource WHERE store = ? AND deleted = 0 LIMIT 1"
+        return bool(self.query(sql, (name,)))
 
     def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Read what is committed."""

@@ -22,10 +22,14 @@ _ELEMENT_FIELDS = frozenset({"id", "extension"})
 
 @dataclass(frozen=True)
 class Checks:
-    """Which optional checks a store makes; from its ``validationConfig``."""
+    """Which optional checks a store makes; from its ``validationConfig``.
+
+    ``guides`` are the implementation guides whose profiles its resources must conform to.
+    """
 
     required_elements: bool = True
     reference_types: bool = True
+    guides: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, store: Mapping[str, object]) -> Checks:
@@ -34,6 +38,9 @@ class Checks:
         return cls(
             not config.get("disableRequiredFieldValidation", False),
             not config.get("disableReferenceTypeValidation", False),
+            ()
+            if config.get("disableProfileValidation", False)
+            else tuple(config.get("enabledImplementationGuides", ())),
         )
 
 

@@ -20,6 +20,7 @@ from localcloud.healthcare.fhir.outcomes import (
     invalid_query,
     precondition_failed,
 )
+from localcloud.healthcare.fhir.profiles import Profiles
 from localcloud.healthcare.fhir.records import (
     Record,
     Records,
@@ -89,13 +90,29 @@ class Work:
             )
         return ids[0] if ids else None
 
+    def check_profiles(self, resource: Json) -> None:
+        """Check a resource against the implementation guides that the store enables.
+
+        Raises
+        ------
+        FhirError
+            400 when it conforms to none of their profiles for its type.
+        """
+        if guides := self.settings.checks.guides:
+            Profiles(self.settings.name, self.records.query).check_guides(resource, guides)
+
     def insert(self, resource: Json, identifier: str | None = None) -> Json:
         """Store a new resource under a given or a new id."""
+        self.check_profiles(resource)
         resource = {**resource, "id": identifier or new_id()}
         return self._store(resource, None, "CreateResource", "POST", "201")
 
     def replace(self, resource: Json, current: Record | None, action: str, verb: str) -> Json:
         """Store a new version of a resource, reviving a deleted one."""
+        self.check_profiles(resource)
+        return self._replace(resource, current, action, verb)
+
+    def _replace(self, resource: Json, current: Record | None, action: str, verb: str) -> Json:
         status = "200" if current and not current.deleted else "201"
         action = action if status == "200" else "CreateResource"
         return self._store(resource, current, action, verb, status)
@@ -116,7 +133,7 @@ class Work:
                 "DELETE FROM fhir_version WHERE resource = ? AND version = ?",
                 (current.key, current.version),
             )
-        self.replace(resource, current, "UpdateResource", "PUT")
+        self._replace(resource, current, "UpdateResource", "PUT")
         self.changes.pop()
 
     def wipe(self, current: Record, *, newest: bool, history: bool) -> None:
