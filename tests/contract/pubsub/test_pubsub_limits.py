@@ -6,15 +6,19 @@ import queue
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import pytest
 from google.api_core import exceptions
+from google.pubsub_v1.services.subscriber import SubscriberClient
+from google.pubsub_v1.services.subscriber.transports.grpc import SubscriberGrpcTransport
 from google.pubsub_v1.types import StreamingPullRequest
-from tests.contract.pubsub.clients import Clients
+from tests.contract.pubsub.clients import Clients, eventually
 
 QUOTAS = "https://cloud.google.com/pubsub/quotas#resource_limits"
 STREAMING_REQUEST = (
     "https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#streamingpullrequest"
 )
+GRPC_LIMIT = "https://grpc.github.io/grpc/core/group__grpc__arg__keys.html"
 LARGEST = 10_000_000
 
 
@@ -28,18 +32,42 @@ def test_a_publish_request_has_at_most_1000_messages(pubsub: Clients) -> None:
 
 
 @pytest.mark.rule("pubsub.publish.largest", QUOTAS)
-def test_a_message_at_every_limit_passes_whole(pubsub: Clients) -> None:
+def test_a_message_at_every_limit_passes_whole(cloud: Any, pubsub: Clients) -> None:
     topic = pubsub.topic()
     subscription = pubsub.subscription(topic)
     attributes = {f"{number:03}".ljust(256, "k"): "v" * 1024 for number in range(100)}
     data = b"\x00" * (LARGEST - 200_000)
     message = {"data": data, "attributes": attributes, "ordering_key": "o" * 1024}
     [message_id] = pubsub.publish_messages(topic, [message])
-    [received] = pubsub.drain(subscription, 1)
+    unlimited = [("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(cloud.pubsub, options=unlimited) as channel:
+        client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        [received] = client.pull(subscription=subscription, max_messages=1).received_messages
     assert received.message.message_id == message_id
     assert received.message.data == data
     assert received.message.attributes == attributes
     assert received.message.ordering_key == "o" * 1024
+
+
+@pytest.mark.rule("pubsub.pull.response_size", GRPC_LIMIT)
+def test_a_backlog_of_large_messages_comes_in_responses_that_clients_take(
+    pubsub: Clients,
+) -> None:
+    topic = pubsub.topic()
+    pulled, streamed = pubsub.subscription(topic), pubsub.subscription(topic)
+    for _ in range(6):
+        pubsub.publish(topic, b"x" * 1_500_000)
+    assert [len(each.message.data) for each in pubsub.drain(pulled, 6)] == [1_500_000] * 6
+    received: list[int] = []
+
+    def callback(message: Any) -> None:
+        received.append(len(message.data))
+        message.ack()
+
+    future = pubsub.subscriber.subscribe(streamed, callback)
+    assert eventually(lambda: received == [1_500_000] * 6)
+    future.cancel()
+    future.result(timeout=10)
 
 
 @pytest.mark.rule("pubsub.pull.response_limit", QUOTAS)

@@ -340,6 +340,26 @@ def test_an_ordering_key_has_one_push_under_way_at_a_time(pubsub: Clients) -> No
     assert overlaps == []
 
 
+@pytest.mark.rule("pubsub.push.ordering_keys_apart", ORDERING)
+def test_a_stuck_key_does_not_hold_up_another(pubsub: Clients) -> None:
+    topic = pubsub.topic()
+    released = threading.Event()
+
+    def answer(request: Received) -> int:
+        if request.data.startswith(b"stuck"):
+            released.wait(10)
+        return 200
+
+    with endpoint(answer) as server:
+        pushed(pubsub, topic, server, enable_message_ordering=True)
+        pubsub.publish(topic, *[f"stuck{number}".encode() for number in range(20)], key="a")
+        pubsub.publish(topic, b"free1", b"free2", key="b")
+        assert eventually(lambda: server.data()[-1:] == [b"free2"])
+        assert sorted(server.data()) == [b"free1", b"free2", b"stuck0"]
+        released.set()
+        assert eventually(lambda: len(server.requests) == 22)
+
+
 def _owed(pubsub: Clients, subscription: str) -> list[bytes]:
     """What a push subscription still holds: it is turned into a pulled one to see."""
     pubsub.subscriber.modify_push_config(subscription=subscription, push_config={})

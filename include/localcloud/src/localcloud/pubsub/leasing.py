@@ -32,20 +32,28 @@ WHERE subscription = :subscription AND leased = 0 AND available_at <= :now
 AND published_at > :oldest
 ORDER BY available_at, message_id LIMIT :limit
 """
-# A key waits while one of its messages is leased or an earlier one rests.
+# A key waits while one of its messages is leased or an earlier one rests. Of a key that is pushed
+# only the first message is looked at, so that a long key does not hide the others.
 _ORDERED = """
-SELECT * FROM pubsub_deliveries AS own
-WHERE subscription = :subscription AND leased = 0 AND available_at <= :now
-AND published_at > :oldest
-AND (ordering_key = '' OR (
-    NOT EXISTS (SELECT 1 FROM pubsub_deliveries
-        WHERE subscription = :subscription AND ordering_key = own.ordering_key
-        AND ordering_key != '' AND leased = 1)
-    AND NOT EXISTS (SELECT 1 FROM pubsub_deliveries
-        WHERE subscription = :subscription AND ordering_key = own.ordering_key
-        AND ordering_key != '' AND leased = 0 AND message_id < own.message_id
-        AND available_at > :now)))
-ORDER BY message_id LIMIT :limit
+WITH held AS (
+    SELECT ordering_key, 0 AS first FROM pubsub_deliveries
+    WHERE subscription = :subscription AND leased = 1
+    UNION ALL
+    SELECT ordering_key, message_id FROM pubsub_deliveries
+    WHERE subscription = :subscription AND leased = 0 AND available_at > :now
+), blocked AS (
+    SELECT ordering_key, min(first) AS first FROM held WHERE ordering_key != ''
+    GROUP BY ordering_key
+)
+SELECT own.* FROM pubsub_deliveries AS own
+LEFT JOIN blocked ON blocked.ordering_key = own.ordering_key
+WHERE own.subscription = :subscription AND own.leased = 0 AND own.available_at <= :now
+AND own.published_at > :oldest
+AND (blocked.first IS NULL OR own.message_id < blocked.first)
+AND (NOT :pushed OR own.ordering_key = '' OR NOT EXISTS (SELECT 1 FROM pubsub_deliveries
+    WHERE subscription = :subscription AND ordering_key = own.ordering_key
+    AND ordering_key != '' AND leased = 0 AND message_id < own.message_id))
+ORDER BY own.message_id LIMIT :limit
 """
 
 
@@ -122,17 +130,16 @@ def _deliverable(tx: Transaction, subscription: Subscription, room: Room, now: f
             "subscription": subscription.name,
             "now": now,
             "oldest": now - subscriptions.retention_seconds(subscription),
+            "pushed": room.pushed,
             "limit": min(room.messages, MAX_MESSAGES_PER_RESPONSE),
         },
     ).fetchall()
-    chosen, total_bytes, keys = [], 0, set()
+    chosen, total_bytes = [], 0
     for row in rows:
         if total_bytes >= room.size_bytes:
             break
-        if room.pushed and row["ordering_key"]:
-            if row["ordering_key"] in keys:
-                continue
-            keys.add(row["ordering_key"])
+        if chosen and total_bytes + row["size_bytes"] > MAX_RESPONSE_BYTES:
+            break
         chosen.append(row)
         total_bytes += row["size_bytes"]
     return chosen

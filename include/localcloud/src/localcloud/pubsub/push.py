@@ -68,8 +68,8 @@ class Pushes:
 
     async def start(self) -> None:
         """Go on with what an earlier run of the server was pushing."""
-        for name in await self._queues.ledger.commit(self._resume):
-            self.refresh(name)
+        for subscription in await self._queues.ledger.commit(self._resume):
+            self.refresh(subscription)
 
     async def stop(self) -> None:
         """Stop pushing; what is under way is pushed again by the next run."""
@@ -77,11 +77,14 @@ class Pushes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def refresh(self, name: str) -> None:
+    def refresh(self, subscription: Subscription) -> None:
         """Follow a change of a subscription: begin to push it, or let its task see and end."""
+        name = subscription.name
         if name in self._pushing:
             self._pushing[name].changed = True
-            self._queues.signals.announce([name])
+        # Whoever pulls learns thereby that it may not any more.
+        self._queues.signals.announce([name])
+        if name in self._pushing or not subscriptions.is_pushed(subscription):
             return
         self._pushing[name] = _Push(self._queues, name)
         task = asyncio.create_task(self._run(name))
@@ -96,16 +99,13 @@ class Pushes:
             del self._pushing[name]
             await push.finish()
 
-    def _resume(self, tx: Transaction) -> list[str]:
-        rows = tx.execute("SELECT name FROM pubsub_subscriptions").fetchall()
-        pushed = [
-            row["name"]
-            for row in rows
-            if subscriptions.is_pushed(subscriptions.get(tx, row["name"]))
-        ]
-        for name in pushed:
+    def _resume(self, tx: Transaction) -> list[Subscription]:
+        names = tx.execute("SELECT name FROM pubsub_subscriptions").fetchall()
+        found = [subscriptions.get(tx, row["name"]) for row in names]
+        pushed = [subscription for subscription in found if subscriptions.is_pushed(subscription)]
+        for subscription in pushed:
             # Whoever pushed these is gone; waiting for their deadlines would serve nobody.
-            settling.release_all(tx, name, self._queues.clock())
+            settling.release_all(tx, subscription.name, self._queues.clock())
         return pushed
 
 

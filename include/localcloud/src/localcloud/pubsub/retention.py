@@ -43,7 +43,8 @@ def renew(tx: Transaction, topic: str, seconds: float) -> None:
 def update_topic(tx: Transaction, changes: Topic, paths: Sequence[str]) -> Topic:
     """Update a topic; a change of its retention holds for what it has already kept, too."""
     topic = topics.update(tx, changes, paths)
-    renew(tx, topic.name, topics.retention_seconds(topic))
+    if any(path.startswith("message_retention_duration") for path in paths):
+        renew(tx, topic.name, topics.retention_seconds(topic))
     return topic
 
 

@@ -35,7 +35,7 @@ class SubscriberService:
     async def create_subscription(self, request: Any, _: object) -> Any:
         """Create a subscription; the request is the subscription."""
         created = await self._ledger.commit(lambda tx: subscriptions.create(tx, request))
-        self._pushes.refresh(created.name)
+        self._pushes.refresh(created)
         return created
 
     @serves("GetSubscription")
@@ -49,18 +49,18 @@ class SubscriberService:
         updated = await self._ledger.commit(
             lambda tx: subscriptions.update(tx, request.subscription, request.update_mask.paths)
         )
-        self._pushes.refresh(updated.name)
+        self._pushes.refresh(updated)
         return updated
 
     @serves("ModifyPushConfig")
     async def modify_push_config(self, request: Any, _: object) -> Any:
         """Switch a subscription between pushing and pulling, or to another endpoint."""
-        await self._ledger.commit(
+        updated = await self._ledger.commit(
             lambda tx: subscriptions.modify_push_config(
                 tx, request.subscription, request.push_config
             )
         )
-        self._pushes.refresh(request.subscription)
+        self._pushes.refresh(updated)
         return Empty()
 
     @serves("ListSubscriptions")

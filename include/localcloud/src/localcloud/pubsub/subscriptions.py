@@ -85,7 +85,7 @@ def update(tx: Transaction, changes: Subscription, paths: Sequence[str]) -> Subs
     return _save(tx, subscription)
 
 
-def modify_push_config(tx: Transaction, name: str, config: push_config.PushConfig) -> None:
+def modify_push_config(tx: Transaction, name: str, config: push_config.PushConfig) -> Subscription:
     """Switch a subscription between pushing and pulling; an empty config means pulling."""
     subscription = get(tx, name)
     version = subscription.push_config.attributes.get(push_config.VERSION)
@@ -94,7 +94,7 @@ def modify_push_config(tx: Transaction, name: str, config: push_config.PushConfi
         subscription.push_config.attributes[push_config.VERSION] = version
     _set_defaults(subscription)
     _check(subscription)
-    _save(tx, subscription)
+    return _save(tx, subscription)
 
 
 def detach(tx: Transaction, name: str) -> None:
