@@ -50,15 +50,22 @@ def check(mask: Mask, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> 
         schema = schemas[schema["$ref"]] if "$ref" in schema else schema["items"]
     properties, others = schema.get("properties", {}), schema.get("additionalProperties")
     for name, below in mask.items():
-        child = properties.get(name, others)
         if name == _ALL:
             children = [*properties.values(), *([others] if others else [])]
-        elif child is None:
-            raise _invalid(name)
         else:
-            children = [child]
-        for item in children if below is not None else ():
-            check(below or {}, item, schemas)
+            children = [properties.get(name, others)]
+        if children == [None]:
+            raise _invalid(name)
+        if below is not None and not any(_fits(below, child, schemas) for child in children):
+            raise _invalid(f"{name}/{next(iter(below))}")
+
+
+def _fits(mask: Mask, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> bool:
+    try:
+        check(mask, schema, schemas)
+    except GoogleError:
+        return False
+    return True
 
 
 def apply(mask: Mask, value: Any) -> Any:
@@ -71,7 +78,10 @@ def apply(mask: Mask, value: Any) -> Any:
     for name, item in value.items():
         if name in mask or _ALL in mask:
             below = mask[name] if name in mask else mask[_ALL]
-            kept[name] = item if below is None else apply(below, item)
+            if below is None:
+                kept[name] = item
+            elif isinstance(item, dict | list):
+                kept[name] = apply(below, item)
     return kept
 
 
