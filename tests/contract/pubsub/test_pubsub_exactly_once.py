@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,26 +77,6 @@ def test_without_it_a_stale_ack_id_is_accepted_in_silence(pubsub: Clients) -> No
     pubsub.acknowledge(subscription, stale)
     pubsub.modify(subscription, stale, 60)
     assert data_of(pubsub.pull(subscription)) == [b"one"]
-
-
-@pytest.mark.rule("pubsub.exactly_once.expiry", EXACTLY_ONCE)
-def test_an_outstanding_message_is_not_redelivered_and_its_ack_id_dies_with_the_deadline(
-    pubsub: Clients,
-) -> None:
-    topic = pubsub.topic()
-    subscription = exactly_once(pubsub, topic)
-    pubsub.publish(topic, b"late", b"extended")
-    late, extended = pubsub.drain(subscription, 2)
-    began = time.monotonic()
-    pubsub.modify(subscription, [extended], 60)
-    while time.monotonic() - began < 9:
-        assert pubsub.is_empty(subscription)
-        time.sleep(0.5)
-    assert data_of(pubsub.drain(subscription, 1)) == [b"late"]
-    with pytest.raises(exceptions.InvalidArgument) as caught:
-        pubsub.acknowledge(subscription, [late])
-    assert set(failed_ack_ids(caught.value)) == {late.ack_id}
-    pubsub.acknowledge(subscription, [extended])
 
 
 @pytest.mark.rule("pubsub.exactly_once.ack_with_response", EXACTLY_ONCE)
