@@ -39,6 +39,7 @@ def test_a_locked_policy_can_only_be_prolonged(bucket: storage.Bucket) -> None:
     bucket.retention_period = None
     with pytest.raises(exceptions.Forbidden):
         bucket.patch()
+    bucket.reload()
     bucket.retention_period = 200
     bucket.patch()
     assert bucket.retention_period == 200

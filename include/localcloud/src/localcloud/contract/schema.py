@@ -55,7 +55,8 @@ def _check_object(
             _check(schemas, properties[name], item, where)
         elif others is not None:
             _check(schemas, others, item, where)
-        else:
+        elif item is not None:
+            # Null says nothing, and the official Storage client sends it under a name of its own.
             raise invalid_argument(
                 f'Invalid JSON payload received. Unknown name "{name}" at "{at or "body"}": '
                 "Cannot find field."
