@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,12 +30,22 @@ PUBSUB = "https://cloud.google.com/healthcare-api/docs/fhir-pubsub"
 RETRIES = (
     "https://cloud.google.com/healthcare-api/docs/best-practices-request-latency-error-handling"
 )
+THROUGHPUT = "https://cloud.google.com/healthcare-api/docs/best-practices-data-throughput"
+TROUBLESHOOTING = (
+    "https://cloud.google.com/healthcare-api/docs/troubleshooting"
+    "#fhir_transaction_bundle_heavy_load"
+)
+REFERENCES = "https://cloud.google.com/healthcare-api/docs/concepts/fhir-references"
+QUOTAS = "https://cloud.google.com/healthcare-api/quotas"
+IMPORT = "https://cloud.google.com/healthcare-api/docs/concepts/fhir-import"
 # What the local cloud promises beyond Google's documents.
 DECISION = "docs/adr/0001-fhir-store-of-our-own.md"
 HTTP = "https://hl7.org/fhir/R4/http.html"
 SEARCH = "https://hl7.org/fhir/R4/search.html"
 
 SYSTEM = "https://example.org/results"
+_OPERATION_TIMEOUT_SECONDS = 30.0
+_POLL_SECONDS = 0.02
 _CONTENT_TYPE = "application/fhir+json;charset=utf-8"
 _PARENT = "projects/fhir-contract/locations/us-central1/datasets/records"
 
@@ -177,10 +188,31 @@ class FhirClient:
     def metadata(self) -> Answer:
         return _run(self._fhir.capabilities(name=self.store))
 
-    def validate(self, resource: Json, resource_type: str) -> Answer:
+    def validate(self, resource: Json, resource_type: str, **parameters: str) -> Answer:
         return _run(
-            self._fhir.Resource_validate(parent=self.store, type=resource_type, body=resource)
+            self._fhir.Resource_validate(
+                parent=self.store, type=resource_type, body=resource, **parameters
+            )
         )
+
+    def post(self, path: str, body: bytes, **headers: str) -> requests.Response:
+        """Send bytes as they are, for requests that no client would make."""
+        headers = {"Content-Type": "application/fhir+json"} | _wire(headers)
+        return requests.post(f"{self.base}{path}", data=body, headers=headers, timeout=60)
+
+    def operation(self, method: str, **body: Any) -> Json:
+        """Start an operation of the store and return it when it is done."""
+        started = getattr(self.stores, method)(name=self.store, body=body).execute()
+        return self.wait(started)
+
+    def wait(self, operation: Json) -> Json:
+        """Poll an operation until it is done."""
+        operations = _datasets(self.endpoint).operations()
+        deadline = time.monotonic() + _OPERATION_TIMEOUT_SECONDS
+        while not (state := operations.get(name=operation["name"]).execute()).get("done"):
+            assert time.monotonic() < deadline, f"{operation['name']} does not end"
+            time.sleep(_POLL_SECONDS)
+        return state
 
     def purge(self, reference: str) -> Answer:
         return _run(self._fhir.Resource_purge(name=self.name(reference)))

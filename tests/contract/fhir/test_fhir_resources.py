@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
@@ -198,9 +199,23 @@ def test_failed_patch_changes_nothing(fhir: FhirClient) -> None:
 def test_binary_keeps_raw_bytes(fhir: FhirClient) -> None:
     headers = {"Content-Type": "image/png"}
     url = f"{fhir.base}/Binary"
-    made = requests.post(url, data=b"\x89PNG\x00", headers=headers, timeout=30).json()
-    raw = requests.get(f"{url}/{made['id']}", timeout=30)
+    made = requests.post(url, data=b"\x89PNG\x00", headers=headers, timeout=30)
+    assert (made.status_code, made.content) == (201, b"")
+    address = made.headers["location"].partition("/_history/")[0]
+    raw = requests.get(address, timeout=30)
     assert (raw.content, raw.headers["content-type"]) == (b"\x89PNG\x00", "image/png")
+    resource = requests.get(address, headers={"Accept": "application/fhir+json"}, timeout=30).json()
+    assert base64.b64decode(resource["data"]) == b"\x89PNG\x00"
+
+
+@pytest.mark.rule("fhir.binary.other-types-are-bytes", f"{FHIR_METHODS}/Binary-create")
+def test_another_resource_sent_as_binary_is_bytes(fhir: FhirClient) -> None:
+    headers = {"Content-Type": "application/fhir+json"}
+    body = b'{"resourceType": "Patient", "gender": "other"}'
+    made = requests.post(f"{fhir.base}/Binary", data=body, headers=headers, timeout=30)
+    address = made.headers["location"].partition("/_history/")[0]
+    assert requests.get(address, timeout=30).content == body
+    assert fhir.search("Patient", {"gender": "other"}).resources == []
 
 
 @pytest.mark.rule("fhir.capabilities", f"{FHIR_METHODS}/capabilities")

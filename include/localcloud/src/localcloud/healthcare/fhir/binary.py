@@ -11,7 +11,7 @@ import base64
 from localcloud.errors import GoogleError
 from localcloud.healthcare.fhir import interactions
 from localcloud.healthcare.fhir.definitions import Json
-from localcloud.healthcare.fhir.interactions import Conditions
+from localcloud.healthcare.fhir.interactions import Conditions, Written
 from localcloud.healthcare.fhir.methods import FHIR, current, stored_version
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.stores import FhirStores
@@ -41,21 +41,26 @@ class BinaryMethods:
     @answers_outcomes
     def create(self, call: Call) -> Reply:
         settings = self._stores.settings(call.params["parent"], call.base_url)
-        resource = self._resource(call, settings)
-        written = self._stores.write(settings, lambda work: interactions.create(work, resource))
-        return resource_reply(written.resource or {}, written.status, settings.base)
+        resource, raw = self._resource(call, settings)
+        conditions = Conditions.of_headers(call.headers)
+        written = self._stores.write(
+            settings, lambda work: interactions.create(work, resource, conditions)
+        )
+        return _written(written, settings, raw)
 
     @serves(f"{FHIR}.Binary-update", open_query=True)
     @answers_outcomes
     def update(self, call: Call) -> Reply:
         path = FhirPath.parse(call.params["name"])
         settings = self._stores.settings(path.store, call.base_url)
-        resource = {"id": path.id, **self._resource(call, settings)}
+        resource, raw = self._resource(call, settings)
+        if raw:
+            resource["id"] = path.id
         conditions = Conditions.of_headers(call.headers)
         written = self._stores.write(
             settings, lambda work: interactions.update(work, resource, path.id, conditions)
         )
-        return resource_reply(written.resource or {}, written.status, settings.base)
+        return _written(written, settings, raw)
 
     @serves(f"{FHIR}.Binary-read", open_query=True)
     @answers_outcomes
@@ -71,20 +76,42 @@ class BinaryMethods:
         settings = self._stores.settings(path.store, call.base_url)
         return _reply(call, stored_version(self._stores, settings, path), settings)
 
-    def _resource(self, call: Call, settings: StoreSettings) -> Json:
+    def _resource(self, call: Call, settings: StoreSettings) -> tuple[Json, bool]:
+        """Return the Binary that a request brings, and whether it came as raw bytes.
+
+        A resource of another type is raw bytes too, as the reference says.
+        """
         content_type = call.headers.get("content-type", "application/octet-stream")
-        if not content_type.startswith(FHIR_JSON):
-            if len(call.payload) > MAX_BINARY_BYTES:
-                message = f"Request payload size exceeds the limit: {MAX_BINARY_BYTES} bytes."
-                raise GoogleError.of(413, message)
-            data = base64.b64encode(call.body).decode()
-            return {"resourceType": "Binary", "contentType": content_type, "data": data}
+        if content_type.startswith(FHIR_JSON):
+            document = body_of(call)
+            if not isinstance(document, dict) or document.get("resourceType") == "Binary":
+                definitions = self._stores.definitions
+                return check_resource(document, definitions, settings.checks, settings.base), False
+        if len(call.payload) > MAX_BINARY_BYTES:
+            message = f"Request payload size exceeds the limit: {MAX_BINARY_BYTES} bytes."
+            raise GoogleError.of(413, message)
+        resource: Json = {
+            "resourceType": "Binary",
+            "contentType": content_type,
+            "data": base64.b64encode(call.body).decode(),
+        }
+        if context := call.headers.get("x-security-context"):
+            resource["securityContext"] = {"reference": context}
         definitions = self._stores.definitions
-        return check_resource(body_of(call), definitions, settings.checks, settings.base)
+        return check_resource(resource, definitions, settings.checks, settings.base), True
+
+
+def _written(written: Written, settings: StoreSettings, raw: bool) -> Reply:
+    resource = written.resource or {}
+    if not raw:
+        return resource_reply(resource, written.status, settings.base)
+    address = f"{settings.base}/Binary/{resource['id']}/_history/{resource['meta']['versionId']}"
+    return Reply(written.status, headers={**version_headers(resource), "Location": address})
 
 
 def _reply(call: Call, resource: Json, settings: StoreSettings) -> Reply:
     if FHIR_JSON in call.headers.get("accept", ""):
         return resource_reply(resource, 200, settings.base)
-    data = base64.b64decode(resource.get("data", ""))
-    return Reply(200, data, resource["contentType"], version_headers(resource))
+    data = base64.b64decode(resource.get("data") or "")
+    content_type = resource.get("contentType") or "application/octet-stream"
+    return Reply(200, data, content_type, version_headers(resource))

@@ -19,7 +19,7 @@ _ZONE = r"(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00))"
 _PATTERNS = {
     name: re.compile(pattern)
     for name, pattern in {
-        "base64Binary": r"[0-9a-zA-Z+/=\s]*",
+        "base64Binary": r"(\s*[0-9a-zA-Z+/]\s*[0-9a-zA-Z+/]\s*[0-9a-zA-Z+/=]\s*[0-9a-zA-Z+/=])*\s*",
         "code": r"(\S+( \S+)*)?",  # Google accepts an empty code
         "date": rf"{_YEAR}(-{_MONTH}(-{_DAY})?)?",
         "dateTime": rf"{_YEAR}(-{_MONTH}(-{_DAY}(T{_TIME}{_ZONE})?)?)?",
