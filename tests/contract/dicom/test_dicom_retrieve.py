@@ -145,9 +145,8 @@ def test_metadata_has_every_element_and_refers_to_bulk_data(store: DicomStore) -
     assert first["00281052"]["Value"] == [-1024.0]
     url = first["7FE00010"]["BulkDataURI"]
     assert url.startswith(f"{store.url}{path_of(slices[0])}/bulkdata/")
-    bulk = requests.get(url, timeout=30)
-    assert bulk.headers["content-type"] == "application/octet-stream"
-    assert bulk.content == slices[0].PixelData
+    (bulk,) = store.web.retrieve_bulkdata(url)
+    assert bulk == slices[0].PixelData
 
 
 @pytest.mark.rule("dicom.retrieve.metadata.base_url", METADATA)
@@ -196,7 +195,7 @@ def test_bulk_data_inside_a_sequence_is_found(store: DicomStore) -> None:
     store.put(dataset)
     (found,) = store.get(f"{path_of(dataset)}/metadata").json()
     url = found["00081140"]["Value"][1]["00420011"]["BulkDataURI"]
-    assert requests.get(url, timeout=30).content == b"inside"
+    assert store.web.retrieve_bulkdata(url) == [b"inside"]
     missing = requests.get(url.replace("0042/0011", "0042/0012"), timeout=30)
     assert missing.status_code == 404
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pydicom.uid import ExplicitVRLittleEndian
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.dicom.encoders import ENCODABLE
 from localcloud.healthcare.dicom.index import Index, Instance, Scope
 from localcloud.healthcare.dicom.media_types import MediaType
 from localcloud.healthcare.dicom.objects import CloudObjects
-from localcloud.healthcare.dicom.pixels import FrameSource, reading_pixels, transcode
+from localcloud.healthcare.dicom.pixels import FrameSource, reading_pixels
 from localcloud.healthcare.dicom.resource_paths import each_instance
+from localcloud.healthcare.dicom.transcode import TARGETS, transcode
 from localcloud.healthcare.dicom.viewport import encode_picture
 from localcloud.healthcare.operations import UNKNOWN, OperationFailed, Progress
 from localcloud.healthcare.resources import Json, invalid
@@ -28,7 +28,6 @@ EXPORT_RESPONSE = {
 }
 _PROGRESS_INSTANCES = 16
 _AS_STORED = "*"
-_TARGETS = frozenset({ExplicitVRLittleEndian, *ENCODABLE})
 _DICOM = "application/dicom"
 _OCTETS = "application/octet-stream"
 _EXTENSIONS = {_DICOM: ".dcm", _OCTETS: "", "image/jpeg": ".jpg", "image/png": ".png"}
@@ -109,7 +108,7 @@ class Destination:
     def _file(self, instance: Instance, stored: bytes) -> bytes:
         if self.transfer_syntax in (_AS_STORED, instance.transfer_syntax):
             return stored
-        if self.transfer_syntax not in _TARGETS:
+        if self.transfer_syntax not in TARGETS:
             raise GoogleError.of(501, f"cannot encode {self.transfer_syntax}")
         with reading_pixels():
             return transcode(stored, self.transfer_syntax)

@@ -17,6 +17,7 @@ from localcloud.http.call import Reply
 _MAX_PARTS = 50_000
 _MAX_HEAD_BYTES = 16 << 10
 _CLOSING = b"--"
+_CRLF = b"\r\n"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _next(body: Body, delimiter: bytes, start: int) -> tuple[int, int]:
     while found >= 0:
         after = found + len(delimiter)
         rest = bytes(body.view[after : after + 2])
-        if rest in (b"\r\n", _CLOSING) or rest[:1] in (b" ", b"\t"):
+        if rest in (_CRLF, _CLOSING) or rest[:1] in (b" ", b"\t"):
             return found, after
         found = body.find(delimiter, found + 1)
     raise invalid("invalid multipart body: it ends without the closing boundary")
@@ -91,17 +92,46 @@ def _part(body: Body, start: int, end: int) -> Part:
     )
 
 
-def join(parts: Iterable[tuple[str, Iterable[bytes]]], boundary: str) -> Iterator[bytes]:
-    """Write parts, each a content type and its content in pieces."""
-    for part_type, pieces in parts:
-        yield f"--{boundary}\r\nContent-Type: {part_type}\r\n\r\n".encode()
-        yield from pieces
-        yield b"\r\n"
-    yield f"--{boundary}--\r\n".encode()
+@dataclass(frozen=True)
+class Outgoing:
+    """A part of an answer: its content type and its content in pieces."""
+
+    content_type: str
+    content: Iterable[bytes]
 
 
-def reply(kind: str, parts: Iterable[tuple[str, Iterable[bytes]]]) -> Reply:
-    """Answer with parts, streamed; each is a content type and its content in pieces."""
-    boundary = secrets.token_hex(16)
+def size_bytes(parts: Iterable[tuple[str, int]]) -> int:
+    """Return the size of an answer from the type and size of each of its parts."""
+    boundary = _new_boundary()
+    size = len(_closing(boundary))
+    for content_type, content_bytes in parts:
+        size += len(_head(content_type, boundary)) + content_bytes + len(_CRLF)
+    return size
+
+
+def reply(kind: str, parts: Iterable[Outgoing], size: int | None = None) -> Reply:
+    """Answer with parts, streamed; of a known size, if it is."""
+    boundary = _new_boundary()
     content_type = f'multipart/related; type="{kind}"; boundary={boundary}'
-    return Reply(200, join(parts, boundary), content_type)
+    headers = {} if size is None else {"Content-Length": str(size)}
+    return Reply(200, _joined(parts, boundary), content_type, headers)
+
+
+def _joined(parts: Iterable[Outgoing], boundary: str) -> Iterator[bytes]:
+    for part in parts:
+        yield _head(part.content_type, boundary)
+        yield from part.content
+        yield _CRLF
+    yield _closing(boundary)
+
+
+def _head(content_type: str, boundary: str) -> bytes:
+    return f"--{boundary}\r\nContent-Type: {content_type}\r\n\r\n".encode()
+
+
+def _closing(boundary: str) -> bytes:
+    return f"--{boundary}--\r\n".encode()
+
+
+def _new_boundary() -> str:
+    return secrets.token_hex(16)

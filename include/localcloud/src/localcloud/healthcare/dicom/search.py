@@ -252,8 +252,8 @@ def reply(results: Sequence[Header], accept: str) -> Reply:
         406 when neither is acceptable.
     """
     if choose(accept, (_DICOM_JSON, _JSON, xml.CONTENT_TYPE)) == xml.CONTENT_TYPE:
-        return multipart.reply(
-            xml.CONTENT_TYPE, ((xml.CONTENT_TYPE, [xml.native_model(item)]) for item in results)
-        )
+        models = (xml.native_model(item) for item in results)
+        parts = (multipart.Outgoing(xml.CONTENT_TYPE, [model]) for model in models)
+        return multipart.reply(xml.CONTENT_TYPE, parts)
     text = json.dumps(results, ensure_ascii=False, separators=(",", ":"))
     return Reply(200, text.encode(), _DICOM_JSON)
