@@ -206,7 +206,9 @@ class Cloud:
             "storage": [storage, healthcare, *auth.services],
             "vertex": [vertex],
             "vision": [VisionService(objects)],
-            "secretmanager": [SecretManagerService(self._database("secretmanager"))],
+            "secretmanager": [
+                SecretManagerService(self._database("secretmanager"), pubsub, topic_exists)
+            ],
         }
 
     def _executor(self, name: str) -> ThreadPoolExecutor:

@@ -7,13 +7,15 @@ Source: https://google.aip.dev/160
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from localcloud.errors import invalid_argument
 
 Predicate = Callable[[Mapping[str, Any]], bool]
 
+_MAPS = frozenset({"annotations", "labels"})
+"""Fields whose keys are what their owner wrote, dots and underscores included."""
 _MAX_CHARACTERS = 2000
 _MAX_DEPTH = 20
 _TOKEN = re.compile(
@@ -21,6 +23,8 @@ _TOKEN = re.compile(
     |"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<word>[^\s()"=<>!:]+))""",
     re.VERBOSE,
 )
+# A value may hold what separates a field from it, as the colons of a time do.
+_VALUE = re.compile(r"\s*(?P<word>[^\s()\"]+)")
 _SNAKE = re.compile(r"_([a-z])")
 _ORDERED: Mapping[str, Callable[[str, str], bool]] = {
     "<": lambda a, b: a < b,
@@ -110,10 +114,7 @@ class _Parser:
             if self._bare is None:
                 raise _unreadable(text)
             return _comparing([self._bare], ":", text)
-        path = text.split(".", 1)
-        if path[0].endswith(".") or (len(path) == 2 and not path[1]):
-            raise _unreadable(text)
-        path[0] = _SNAKE.sub(lambda match: match[1].upper(), path[0])
+        path = _path(text)
         if path[0] not in self._fields:
             known = ", ".join(sorted(self._fields))
             raise invalid_argument(f"Invalid filter: there is no field {text!r}; use {known}.")
@@ -137,7 +138,9 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     found, position = [], 0
     text = text.rstrip()
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        after_comparator = found and found[-1][0] == "comparator"
+        match = _VALUE.match(text, position) if after_comparator else None
+        match = match or _TOKEN.match(text, position)
         if match is None:
             raise _unreadable(text[position:])
         kind = str(match.lastgroup)
@@ -147,25 +150,45 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
+def _path(text: str) -> list[str]:
+    root, *rest = text.split(".")
+    if not root or not all(rest):
+        raise _unreadable(text)
+    if root in _MAPS:
+        return [root, ".".join(rest)] if rest else [root]
+    return [_SNAKE.sub(lambda match: match[1].upper(), step) for step in (root, *rest)]
+
+
 def _comparing(path: list[str], comparator: str, wanted: str) -> Predicate:
-    def matches(resource: Mapping[str, Any]) -> bool:
-        found: Any = resource
-        for step in path:
-            found = found.get(step) if isinstance(found, Mapping) else None
+    def matches(value: object) -> bool:
         if comparator == ":" and wanted == "*":
-            return found is not None
-        if comparator == ":" and isinstance(found, Mapping):
-            return wanted in found
-        if found is None:
-            return comparator == "!="
-        text = str(found).lower() if isinstance(found, bool) else str(found)
+            return True
+        if comparator == ":" and isinstance(value, Mapping):
+            return wanted in value
+        text = str(value).lower() if isinstance(value, bool) else str(value)
         if comparator == ":":
             return wanted.lower() in text.lower()
-        if comparator in ("=", "!="):
-            return (text == wanted) == (comparator == "=")
-        return _ORDERED[comparator](text, wanted)
+        if comparator in _ORDERED:
+            return _ORDERED[comparator](text, wanted)
+        return text == wanted
 
-    return matches
+    def test(resource: Mapping[str, Any]) -> bool:
+        found = any(matches(value) for value in _values(resource, path))
+        return not found if comparator == "!=" else found
+
+    return test
+
+
+def _values(value: Any, path: Sequence[str]) -> Iterator[object]:
+    """Yield what lies at the end of a path, each item of a list on its own."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _values(item, path)
+    elif not path:
+        if value is not None:
+            yield value
+    elif isinstance(value, Mapping):
+        yield from _values(value.get(path[0]), path[1:])
 
 
 def _unreadable(text: str) -> Exception:

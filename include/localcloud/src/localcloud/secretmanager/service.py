@@ -9,27 +9,49 @@ from typing import Any, ClassVar
 
 import google_crc32c
 
+from localcloud.auth.caller import current
 from localcloud.contract.discovery import Contract
-from localcloud.errors import GoogleError, invalid_argument
+from localcloud.errors import invalid_argument
+from localcloud.filtering import compile_filter
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import HttpService, serves
+from localcloud.notify import Publisher, TopicLookup
+from localcloud.paging import page
+from localcloud.policies import Policies
+from localcloud.secretmanager.notifications import Notifications
 from localcloud.secretmanager.store import SecretStore, unusable
 from localcloud.state.database import Database
+from localcloud.state.outbox import Outbox
+
+Json = dict[str, Any]
 
 _SECRETS = "secretmanager.projects.secrets"
 _MAX_PAYLOAD_BYTES = 64 << 10
 _MAX_PAGE = 25_000
-_CAMEL = re.compile(r"_([a-z])")
+_SNAKE = re.compile(r"_([a-z])")
+_SECRET_FIELDS = frozenset(
+    {"annotations", "createTime", "expireTime", "labels", "name", "replication", "topics"}
+)
+_VERSION_FIELDS = frozenset({"createTime", "destroyTime", "name", "state"})
 
 
 class SecretManagerService(HttpService):
-    """Secrets and versions: create, read, access, enable, disable, destroy."""
+    """Secrets and versions: create, read, access, enable, disable, destroy.
+
+    Parameters
+    ----------
+    publisher, topic_exists
+        Where the notifications of secrets with topics go.
+    """
 
     name: ClassVar[str] = "secretmanager"
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, publisher: Publisher, topic_exists: TopicLookup) -> None:
         super().__init__(Contract("secretmanager", "v1"))
-        self._store = SecretStore(database)
+        self._policies = Policies(database)
+        notifications = Notifications(Outbox(database, publisher), topic_exists)
+        self._store = SecretStore(database, notifications)
+        notifications.flush()
 
     @serves(f"{_SECRETS}.create")
     def create(self, call: Call) -> Reply:
@@ -42,26 +64,19 @@ class SecretManagerService(HttpService):
 
     @serves(f"{_SECRETS}.list")
     def list(self, call: Call) -> Reply:
-        _refuse_filter(call)
-        limit, token = _page(call)
-        found = self._store.page(call.params["parent"], token, limit + 1)
-        answer: dict[str, Any] = {"secrets": found[:limit]}
-        if len(found) > limit:
-            answer["nextPageToken"] = found[limit - 1]["name"]
-        return Reply.json(answer)
+        found = self._store.of_project(call.params["parent"])
+        return _listed(call, "secrets", found, _SECRET_FIELDS)
 
     @serves(f"{_SECRETS}.patch")
     def patch(self, call: Call) -> Reply:
-        mask = (call.query.get("updateMask") or "").split(",")
-        fields = [_CAMEL.sub(lambda m: m[1].upper(), field.strip()) for field in mask]
+        fields = [_camel(f) for f in (call.query.get("updateMask") or "").split(",") if f.strip()]
+        if not fields:
+            raise invalid_argument("updateMask is required; name the fields to change.")
         return Reply.json(self._store.patch(call.params["name"], call.json(), fields))
 
     @serves(f"{_SECRETS}.delete")
     def delete(self, call: Call) -> Reply:
-        name, etag = call.params["name"], call.query.get("etag")
-        if etag is not None and etag != self._store.get(name)["etag"]:
-            raise _changed(name)
-        self._store.delete(name)
+        self._store.delete(call.params["name"], call.query.get("etag"))
         return Reply.json({})
 
     @serves(f"{_SECRETS}.addVersion")
@@ -69,15 +84,16 @@ class SecretManagerService(HttpService):
         payload = call.json().get("payload") or {}
         data = _decode(payload.get("data"))
         checksum = payload.get("dataCrc32c")
-        if checksum is not None and int(checksum) != google_crc32c.value(data):
+        if checksum is not None and str(checksum) != str(google_crc32c.value(data)):
             raise invalid_argument(
                 "The checksum in dataCrc32c does not match the payload's data; send it again."
             )
-        return Reply.json(self._store.add_version(call.params["parent"], data).resource())
+        added = self._store.add_version(call.params["parent"], data, checksum is not None)
+        return Reply.json(added)
 
     @serves(f"{_SECRETS}.versions.access")
     def access(self, call: Call) -> Reply:
-        version = self._store.version(call.params["name"])
+        version, _ = self._store.version(call.params["name"])
         if version.state != "ENABLED" or version.payload is None:
             raise unusable(version)
         payload = {
@@ -88,46 +104,60 @@ class SecretManagerService(HttpService):
 
     @serves(f"{_SECRETS}.versions.get")
     def get_version(self, call: Call) -> Reply:
-        return Reply.json(self._store.version(call.params["name"]).resource())
+        return Reply.json(self._store.version(call.params["name"])[1])
 
     @serves(f"{_SECRETS}.versions.list")
     def list_versions(self, call: Call) -> Reply:
-        _refuse_filter(call)
-        limit, token = _page(call)
-        below = int(token) if token.isdigit() else None
-        found = self._store.versions(call.params["parent"], below, limit + 1)
-        answer: dict[str, Any] = {"versions": [version.resource() for version in found[:limit]]}
-        if len(found) > limit:
-            answer["nextPageToken"] = str(found[limit - 1].number)
-        return Reply.json(answer)
+        found = self._store.versions(call.params["parent"])
+        return _listed(call, "versions", found, _VERSION_FIELDS)
 
     @serves(f"{_SECRETS}.versions.enable")
     def enable(self, call: Call) -> Reply:
-        return self._set_state(call, "ENABLED")
+        return Reply.json(self._store.enable(call.params["name"], call.json().get("etag")))
 
     @serves(f"{_SECRETS}.versions.disable")
     def disable(self, call: Call) -> Reply:
-        return self._set_state(call, "DISABLED")
+        return Reply.json(self._store.disable(call.params["name"], call.json().get("etag")))
 
     @serves(f"{_SECRETS}.versions.destroy")
     def destroy(self, call: Call) -> Reply:
-        return self._set_state(call, "DESTROYED")
+        return Reply.json(self._store.destroy(call.params["name"], call.json().get("etag")))
 
-    def _set_state(self, call: Call, state: str) -> Reply:
-        name, etag = call.params["name"], call.json().get("etag")
-        if etag and etag != self._store.version(name).resource()["etag"]:
-            raise _changed(name)
-        return Reply.json(self._store.set_state(name, state).resource())
+    @serves(f"{_SECRETS}.getIamPolicy")
+    def get_policy(self, call: Call) -> Reply:
+        self._store.get(call.params["resource"])
+        return Reply.json(self._policies.get(call.params["resource"]))
+
+    @serves(f"{_SECRETS}.setIamPolicy")
+    def set_policy(self, call: Call) -> Reply:
+        resource = call.params["resource"]
+        self._store.get(resource)
+        return Reply.json(self._policies.set(resource, call.json().get("policy") or {}))
+
+    @serves(f"{_SECRETS}.testIamPermissions")
+    def test_permissions(self, call: Call) -> Reply:
+        resource = call.params["resource"]
+        granted = current().permitted(call.json().get("permissions") or [], resource)
+        return Reply.json({"permissions": granted} if granted else {})
 
 
-def _page(call: Call) -> tuple[int, str]:
-    size = call.query.integer("pageSize") or _MAX_PAGE
-    return min(size, _MAX_PAGE), call.query.get("pageToken") or ""
+def _listed(call: Call, kind: str, items: list[Json], fields: frozenset[str]) -> Reply:
+    """Answer one page of what a filter lets through; the whole count only without a filter.
+
+    Source: https://cloud.google.com/secret-manager/docs/filtering
+    """
+    text = call.query.get("filter")
+    passes = compile_filter(text, fields, bare="name")
+    found = [item for item in items if passes(item)]
+    shown, more = page(call, found, lambda item: str(item["name"]), _MAX_PAGE, _MAX_PAGE)
+    total = {} if text or not items else {"totalSize": len(items)}
+    return Reply.json({**({kind: shown} if shown else {}), **more, **total})
 
 
-def _refuse_filter(call: Call) -> None:
-    if call.query.get("filter"):
-        raise GoogleError.of(501, "Filters on secrets are not served by the local cloud.")
+def _camel(path: str) -> str:
+    """Return a mask's path with its field in camel case; keys of maps are what they are."""
+    root, dot, key = path.strip().partition(".")
+    return f"{_SNAKE.sub(lambda match: match[1].upper(), root)}{dot}{key}"
 
 
 def _decode(data: object) -> bytes:
@@ -143,9 +173,3 @@ def _decode(data: object) -> bytes:
             f"The secret payload of {len(decoded)} bytes exceeds {_MAX_PAYLOAD_BYTES} bytes."
         )
     return decoded
-
-
-def _changed(name: str) -> GoogleError:
-    return GoogleError(
-        400, "FAILED_PRECONDITION", f"The etag given is not that of {name}; read it again."
-    )
