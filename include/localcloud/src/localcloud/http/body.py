@@ -85,7 +85,7 @@ async def receive_body(receive: Receive, executor: Executor, folder: Path | None
                 file = file or resources.enter_context(_unnamed_file(folder))
                 await loop.run_in_executor(executor, _append, file, chunks)
                 chunks, held_bytes = [], 0
-            if is_last:
+            if is_last and file is not None:
                 # The mapping outlives the descriptor that it was made of.
                 return Body(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
 

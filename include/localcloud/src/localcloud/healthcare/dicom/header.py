@@ -20,6 +20,10 @@ Header: TypeAlias = dict[str, dict[str, Any]]
 BULKDATA_MARK = '"BulkDataURI":"bulkdata:'
 
 _ALWAYS_BULKDATA = frozenset({"OB", "OW", "UN"})
+_LARGE_BULKDATA = frozenset({"OD", "OF", "OL", "OV"})
+_MAX_INLINE_BYTES = 2048
+_MANY_BULKDATA = frozenset({"AT", "FD", "FL", "UL", "US", "SV", "UV"})
+_MAX_INLINE_VALUES = 512
 _MAX_SEQUENCE_CHARACTERS = 1 << 20
 _CHARACTER_SET = "00080005"
 
@@ -53,13 +57,25 @@ def _element_json(element: DataElement, path: str) -> dict[str, Any]:
         if len(json.dumps(items)) > _MAX_SEQUENCE_CHARACTERS:
             raise ValueError("sequence too long for metadata")
         return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
-    if element.VR in _ALWAYS_BULKDATA:
+    if _is_bulk_data(element):
         return {"vr": element.VR, **({} if element.is_empty else _reference(path))}
     document = element.to_json_dict(None, 0)
     if "Value" in document:
         document["Value"] = [_finite(value) for value in document["Value"]]
     json.dumps(document, allow_nan=False)
     return document
+
+
+def _is_bulk_data(element: DataElement) -> bool:
+    """Apply Google's definition of bulk data; pixel data never comes here.
+
+    Source: https://cloud.google.com/healthcare-api/docs/dicom#bulkdata_definition
+    """
+    if element.VR in _LARGE_BULKDATA:
+        return len(element.value or b"") > _MAX_INLINE_BYTES
+    return element.VR in _ALWAYS_BULKDATA or (
+        element.VR in _MANY_BULKDATA and element.VM > _MAX_INLINE_VALUES
+    )
 
 
 def _reference(path: str) -> dict[str, str]:

@@ -76,7 +76,7 @@ class Instance:
     @property
     def path(self) -> str:
         """The instance's path below ``dicomWeb/``."""
-        return f"studies/{self.study}/series/{self.series}/instances/{self.instance}"
+        return Scope(self.store, (self.study, self.series, self.instance)).path
 
     @property
     def name(self) -> str:
@@ -93,6 +93,12 @@ class Scope:
 
     store: str
     uids: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The path below ``dicomWeb/``."""
+        levels = ("studies", "series", "instances")
+        return "/".join(f"{level}/{uid}" for level, uid in zip(levels, self.uids, strict=False))
 
     def where(self) -> tuple[str, list[str]]:
         """Return the SQL condition and its arguments."""
@@ -117,13 +123,13 @@ class Index:
 
     def __init__(self, database: Database, behaviour: BehaviourSwitch) -> None:
         self.database = database
-        self._behaviour = behaviour
+        self.behaviour = behaviour
         database.migrate("healthcare.dicom", _TABLES)
 
     @property
     def lag_seconds(self) -> float:
         """How far searches are behind."""
-        return self._behaviour.current.index_lag_seconds
+        return self.behaviour.current.index_lag_seconds
 
     def find(self, tx: sqlite3.Connection, store: str, file: ParsedFile) -> Instance | None:
         """Return the instance that has a file's three UIDs, within a transaction."""

@@ -120,7 +120,7 @@ def _identified(transfer_syntax: str, header: Header) -> ParsedFile:
 
 
 def _read(data: memoryview) -> tuple[str, Dataset, tuple[str, str] | None]:
-    if data[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] != b"DICM":
+    if bytes(data[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4]) != b"DICM":
         raise InvalidDicom("invalid DICOM file: no DICM prefix after the preamble")
     stream = ByteView(data)
     stream.seek(_PREAMBLE_BYTES + 4)

@@ -28,6 +28,7 @@ from localcloud.healthcare.dicom.geometry import Geometry, failed
 
 codecs.register()
 
+_NO_BULK_DATA = "the bulk data does not exist"
 _TURNS = threading.BoundedSemaphore(2)
 
 
@@ -170,7 +171,10 @@ def bulk_value(data: bytes, path: Sequence[str]) -> bytes:
     try:
         for group, element, item in zip(path[0::3], path[1::3], path[2::3], strict=False):
             dataset = dataset[int(group + element, 16)].value[int(item)]
-        value = dataset[int("".join(path[-2:]), 16)].value
-    except (KeyError, ValueError, IndexError, TypeError) as error:
-        raise GoogleError(404, "NOT_FOUND", "the bulk data does not exist") from error
-    return bytes(value or b"")
+        # Not yet made numbers of: bulk data is bytes, whatever its VR.
+        value = dataset.get_item(int("".join(path[-2:]), 16)).value
+    except (AttributeError, KeyError, ValueError, IndexError, TypeError) as error:
+        raise GoogleError(404, "NOT_FOUND", _NO_BULK_DATA) from error
+    if not isinstance(value or b"", bytes):
+        raise GoogleError(404, "NOT_FOUND", _NO_BULK_DATA)
+    return value or b""

@@ -12,7 +12,7 @@ from localcloud.healthcare.dicom.index import Index, Instance, Scope
 from localcloud.healthcare.dicom.ingest import Ingest
 from localcloud.healthcare.dicom.notifications import Action
 from localcloud.healthcare.dicom.retrieve import Retriever
-from localcloud.healthcare.resources import invalid, not_found
+from localcloud.healthcare.resources import forbidden, invalid, not_found
 from localcloud.healthcare.stores import Resources
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -113,7 +113,7 @@ class DicomRetrieveMethods:
         scope = _scope(call, self._resources)
         found = self._index.instances(scope)
         if not found:
-            raise _missing(scope)
+            raise _missing(scope, self._index, "dicomWebRead")
         return found
 
 
@@ -130,7 +130,7 @@ class DicomDeleteMethods:
         """Delete at once; a search may still list it for a while."""
         scope = _scope(call, self._resources)
         if not self._deletions.delete(scope):
-            raise _missing(scope)
+            raise _missing(scope, self._index, "dicomWebDelete")
         return Reply.json({})
 
     @serves(f"{_STUDIES}.delete", f"{_SERIES}.delete")
@@ -138,7 +138,7 @@ class DicomDeleteMethods:
         """Start an operation; until it works the instances can be retrieved."""
         scope = _scope(call, self._resources)
         if not self._index.instances(scope):
-            raise _missing(scope)
+            raise _missing(scope, self._index, "dicomWebDelete")
         return Reply.json(self._deletions.start(scope))
 
 
@@ -151,7 +151,11 @@ def _scope(call: Call, resources: Resources) -> Scope:
     return Scope(store, tuple(uid for level, name, uid in pairs if level == name))
 
 
-def _missing(scope: Scope) -> GoogleError:
+def _missing(scope: Scope, index: Index, permission: str) -> GoogleError:
+    """404, or 403 where the behaviour in force does not tell what exists."""
+    if index.behaviour.current.forbid_missing == "everything":
+        name = f"{scope.store}/dicomWeb/{scope.path}"
+        return forbidden(f"healthcare.dicomStores.{permission}", name)
     kind = ("study", "series", "instance")[len(scope.uids) - 1]
     return not_found(kind, scope.uids[-1])
 
