@@ -13,7 +13,7 @@ import grpc
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from localcloud.auth.caller import acting_as
+from localcloud.auth.caller import Caller, acting_as
 from localcloud.auth.gate import Gate
 from localcloud.contract.transports import method_id
 from localcloud.errors import GoogleError
@@ -57,7 +57,10 @@ class _Check:
     def __init__(self, gate: Gate, name: str, authorization: str) -> None:
         self._gate = gate
         self._name = name
-        self._caller = lambda: gate.caller(name.partition(".")[0], name, authorization)
+        self._authorization = authorization
+
+    def _caller(self) -> Caller:
+        return self._gate.caller(self._name.partition(".")[0], self._name, self._authorization)
 
     def unary(self, run: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def checked(request: Any, context: grpc.aio.ServicerContext) -> Any:

@@ -152,6 +152,12 @@ class BucketStore:
             tx.execute("DELETE FROM uploads WHERE bucket = ?", (name,))
             tx.execute("DELETE FROM buckets WHERE name = ?", (name,))
 
+    def project(self, name: str) -> str:
+        """Return the project of an existing bucket."""
+        self.get(name)
+        rows = self._database.read("SELECT project FROM buckets WHERE name = ?", (name,))
+        return str(rows[0]["project"])
+
     def policy(self, name: str) -> dict[str, Any] | None:
         """Return the stored IAM policy of an existing bucket."""
         self.get(name)

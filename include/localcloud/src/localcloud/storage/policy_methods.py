@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.auth.caller import current
+from localcloud.auth.hierarchy import default_bucket_policy
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -40,7 +41,7 @@ class PolicyMethods:
     def get_policy(self, call: Call) -> Reply:
         """Return a policy; one with conditions only to a caller that can read them."""
         bucket = call.params["bucket"]
-        policy = self._buckets.policy(bucket) or _NEW
+        policy = self._buckets.policy(bucket) or self._initial(bucket)
         requested = call.query.integer("optionsRequestedPolicyVersion", 1)
         if requested not in _VERSIONS:
             raise invalid_argument(f"Invalid requested policy version {requested}; give 1 or 3.")
@@ -57,10 +58,10 @@ class PolicyMethods:
         _check(policy)
 
         def replaced(stored: dict[str, Any] | None) -> dict[str, Any]:
-            current = stored or _NEW
-            if policy.get("etag") not in (None, current["etag"]):
+            known = stored or _NEW
+            if policy.get("etag") not in (None, known["etag"]):
                 raise GoogleError.of(412, "The policy changed since it was read; read it again.")
-            serial = current["serial"] + 1
+            serial = known["serial"] + 1
             return {**_NEW, **policy, "etag": entity_tag(serial), "serial": serial}
 
         return Reply.json(_shown(bucket, self._buckets.change_policy(bucket, replaced)))
@@ -75,6 +76,12 @@ class PolicyMethods:
         held = current().permitted(permissions, resource)
         answer: dict[str, Any] = {"kind": "storage#testIamPermissionsResponse"}
         return Reply.json({**answer, "permissions": held} if held else answer)
+
+    def _initial(self, bucket: str) -> Mapping[str, Any]:
+        # Where nobody has an identity, roles that nobody granted would only be noise.
+        if current().decide is None:
+            return _NEW
+        return {**_NEW, **default_bucket_policy(self._buckets.project(bucket))}
 
 
 def _check(policy: Mapping[str, Any]) -> None:

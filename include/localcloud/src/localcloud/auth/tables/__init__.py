@@ -7,11 +7,21 @@ it: forgetting a row cannot open a door.
 from __future__ import annotations
 
 from localcloud.auth.needs import Table
-from localcloud.auth.tables import healthcare, iam, pubsub, secretmanager, storage, vertex, vision
+from localcloud.auth.tables import (
+    healthcare,
+    iam,
+    pubsub,
+    pubsub_rest,
+    secretmanager,
+    storage,
+    vertex,
+    vision,
+)
 
 TABLE: Table = {
     **storage.TABLE,
     **pubsub.TABLE,
+    **pubsub_rest.TABLE,
     **healthcare.TABLE,
     **vision.TABLE,
     **vertex.TABLE,

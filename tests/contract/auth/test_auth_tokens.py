@@ -1,0 +1,290 @@
+"""Tokens: bought with a key file, signed by it, pasted into curl, missing, wrong, expired."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+import time
+from typing import Any
+
+import pytest
+import requests
+from google.api_core.client_options import ClientOptions
+from google.api_core.exceptions import Unauthenticated
+from google.auth import crypt, impersonated_credentials, jwt
+from google.auth.exceptions import RefreshError
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud import secretmanager, storage
+from google.pubsub_v1.services.publisher import PublisherClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from grpc import insecure_channel
+from tests.contract.auth.clients import PROJECT, SCOPES, TIMEOUT_SECONDS, GuardedCloud, unique
+from tests.contract.auth.conftest import Place
+from tests.contract.conftest import localcloud_command
+
+OAUTH = "https://developers.google.com/identity/protocols/oauth2/service-account"
+ERRORS = "https://cloud.google.com/apis/design/errors#error_info"
+STATUS_CODES = "https://cloud.google.com/storage/docs/json_api/v1/status-codes"
+ACCOUNTS = "include/localcloud/docs/auth.md"
+_EXPIRY_SECONDS = 20.0
+
+
+def _get(url: str, token: str | None = None) -> requests.Response:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+
+def _reason(answer: requests.Response) -> str:
+    (detail,) = answer.json()["error"]["details"]
+    assert detail["domain"] == "googleapis.com"
+    return str(detail["reason"])
+
+
+@pytest.mark.rule("localcloud.auth.anonymous", ACCOUNTS)
+def test_without_require_token_a_token_is_neither_needed_nor_looked_at(cloud: Any) -> None:
+    url = f"{cloud.storage}/storage/v1/b?project={PROJECT}"
+    assert _get(url).ok
+    assert _get(url, "anything").ok
+
+
+@pytest.mark.rule("localcloud.auth.missing-token", ERRORS)
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("healthcare", "v1/projects/hospital/locations/us/datasets"),
+        ("secretmanager", "v1/projects/hospital/secrets"),
+        ("vertex", "v1/projects/hospital/locations/us-central1/endpoints"),
+    ],
+)
+def test_a_call_without_a_token_gets_401(guarded: GuardedCloud, service: str, path: str) -> None:
+    answer = _get(f"{getattr(guarded.cloud, service)}/{path}")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="https://accounts.google.com/"'
+    assert answer.json()["error"]["status"] == "UNAUTHENTICATED"
+    assert answer.json()["error"]["message"].startswith("Request is missing required")
+    assert _reason(answer) == "CREDENTIALS_MISSING"
+
+
+@pytest.mark.rule("storage.auth.anonymous-caller", STATUS_CODES)
+def test_storage_names_what_an_anonymous_caller_lacks(guarded: GuardedCloud, place: Place) -> None:
+    answer = _get(f"{guarded.cloud.storage}/storage/v1/b/{place.bucket}/o/there.txt")
+    (error,) = answer.json()["error"]["errors"]
+    assert (answer.status_code, error["reason"]) == (401, "required")
+    assert error["location"] == "Authorization"
+    assert error["message"].startswith(
+        "Anonymous caller does not have storage.objects.get access to the Google Cloud Storage"
+    )
+
+
+@pytest.mark.rule("localcloud.auth.unknown-token", ERRORS)
+def test_a_token_that_nobody_issued_gets_401(guarded: GuardedCloud) -> None:
+    url = f"{guarded.cloud.healthcare}/v1/projects/{PROJECT}/locations/us/datasets"
+    for token in ("nonsense", "ya29.e30.c2VhbA", "ya29.", "a.b.c"):
+        answer = _get(url, token)
+        assert answer.status_code == 401
+        assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+        assert _reason(answer) == "ACCESS_TOKEN_TYPE_UNSUPPORTED"
+
+
+@pytest.mark.rule("storage.auth.invalid-credentials", STATUS_CODES)
+def test_storage_calls_a_wrong_token_invalid_credentials(guarded: GuardedCloud) -> None:
+    answer = _get(f"{guarded.cloud.storage}/storage/v1/b?project={PROJECT}", "nonsense")
+    assert answer.status_code == 401
+    (error,) = answer.json()["error"]["errors"]
+    assert (error["reason"], error["message"]) == ("authError", "Invalid Credentials")
+
+
+@pytest.mark.rule("localcloud.auth.expired-token", ERRORS)
+def test_a_token_is_good_until_it_expires(guarded: GuardedCloud) -> None:
+    account = guarded.account("roles/healthcare.datasetViewer")
+    path = f"accounts/{account.email}/token"
+    token = guarded.admin("POST", path, {"lifetime_seconds": 1})["access_token"]
+    url = f"{guarded.cloud.healthcare}/v1/projects/{PROJECT}/locations/us-central1/datasets"
+    end = time.monotonic() + _EXPIRY_SECONDS
+    while (answer := _get(url, token)).ok and time.monotonic() < end:
+        time.sleep(0.1)
+    assert answer.status_code == 401
+    assert _reason(answer) == "ACCESS_TOKEN_EXPIRED"
+
+
+@pytest.mark.rule("localcloud.auth.key-file", OAUTH)
+def test_the_key_file_signs_in_googles_own_clients(guarded: GuardedCloud, place: Place) -> None:
+    account = guarded.account("roles/storage.objectViewer", "roles/healthcare.datasetViewer")
+    blob = account.storage().bucket(place.bucket).blob("there.txt")
+    assert blob.download_as_bytes() == b"there"
+    datasets = account.api("healthcare").projects().locations().datasets()
+    assert datasets.get(name=place.dataset).execute()["name"] == place.dataset
+    answer = account.session().get(f"{guarded.cloud.healthcare}/v1/{place.dataset}")
+    assert answer.json()["name"] == place.dataset
+
+
+@pytest.mark.rule("localcloud.auth.self-signed-jwt", f"{OAUTH}#jwt-auth")
+def test_a_jwt_signed_by_the_account_itself_is_a_token(guarded: GuardedCloud) -> None:
+    account = guarded.account("roles/secretmanager.admin")
+    client = secretmanager.SecretManagerServiceClient(
+        credentials=account.credentials(),
+        transport="rest",
+        client_options=ClientOptions(api_endpoint=guarded.cloud.secretmanager),
+    )
+    parent = f"projects/{PROJECT}"
+    secret = {"replication": {"automatic": {}}}
+    name = unique("secret")
+    made = client.create_secret(parent=parent, secret_id=name, secret=secret)
+    assert made.name.endswith(name)
+
+
+@pytest.mark.rule("localcloud.auth.jwt-signature", OAUTH)
+def test_a_key_that_was_replaced_signs_nothing_any_more(guarded: GuardedCloud) -> None:
+    account = guarded.account()
+    old = account.credentials()
+    guarded.admin("POST", f"accounts/{account.email}/key")
+    with pytest.raises(RefreshError, match="Invalid JWT Signature"):
+        _refresh(old)
+    _refresh(account.credentials())
+
+
+def _refresh(credentials: Any) -> None:
+    session = AuthorizedSession(credentials)
+    credentials.refresh(session._auth_request)
+
+
+def _assertion(account: Any, **changes: Any) -> str:
+    now = int(time.time())
+    key = json.loads(account.key_file.read_text())
+    claims = {
+        "iss": account.email,
+        "aud": "https://oauth2.googleapis.com/token",
+        "iat": now,
+        "exp": now + 3600,
+        "scope": SCOPES[0],
+        **changes,
+    }
+    return jwt.encode(crypt.RSASigner.from_service_account_info(key), claims).decode()
+
+
+def _exchange(guarded: GuardedCloud, assertion: str, grant: str = "jwt-bearer") -> Any:
+    form = {"grant_type": f"urn:ietf:params:oauth:grant-type:{grant}", "assertion": assertion}
+    url = f"{guarded.cloud.storage}/token"
+    answer = requests.post(url, data=form, timeout=TIMEOUT_SECONDS)
+    assert (answer.status_code == 200) == ("access_token" in answer.json())
+    return answer.json()
+
+
+@pytest.mark.rule("localcloud.auth.jwt-grant", f"{OAUTH}#httprest")
+def test_an_assertion_buys_a_token_for_an_hour(guarded: GuardedCloud) -> None:
+    bought = _exchange(guarded, _assertion(guarded.account()))
+    assert bought["token_type"] == "Bearer"
+    assert 3500 < bought["expires_in"] <= 3600
+
+
+@pytest.mark.rule("localcloud.auth.jwt-claims", f"{OAUTH}#error-codes")
+def test_an_assertion_must_be_fresh_short_lived_and_meant_for_the_endpoint(
+    guarded: GuardedCloud,
+) -> None:
+    account = guarded.account()
+    now = int(time.time())
+    for changes, words in (
+        ({"iat": now - 7200, "exp": now - 3600}, "short-lived"),
+        ({"exp": now + 7200}, "short-lived"),
+        ({"aud": "https://example.org/token"}, "audience"),
+        ({"iss": f"nobody@{PROJECT}.iam.gserviceaccount.com"}, "account not found"),
+    ):
+        answer = _exchange(guarded, _assertion(account, **changes))
+        assert answer["error"] == "invalid_grant"
+        assert words in answer["error_description"]
+
+
+@pytest.mark.rule("localcloud.auth.grant-type", "https://datatracker.ietf.org/doc/html/rfc7523")
+def test_only_the_jwt_grant_is_served(guarded: GuardedCloud) -> None:
+    assert _exchange(guarded, "", "device_code")["error"] == "unsupported_grant_type"
+    assert _exchange(guarded, "not a JWT")["error"] == "invalid_grant"
+
+
+@pytest.mark.rule(
+    "localcloud.auth.impersonation",
+    "https://docs.cloud.google.com/iam/docs/service-account-impersonation",
+)
+def test_an_account_may_lend_itself_to_another(guarded: GuardedCloud, place: Place) -> None:
+    target = guarded.account("roles/storage.objectViewer")
+
+    def impersonate(source: Any) -> storage.Client:
+        endpoint = f"{guarded.cloud.storage}/v1/projects/-/serviceAccounts/{target.email}"
+        credentials = impersonated_credentials.Credentials(
+            source_credentials=source.credentials(),
+            target_principal=target.email,
+            target_scopes=SCOPES,
+            iam_endpoint_override=f"{endpoint}:generateAccessToken",
+        )
+        return storage.Client(
+            project=PROJECT,
+            credentials=credentials,
+            client_options={"api_endpoint": guarded.cloud.storage},
+        )
+
+    trusted = impersonate(guarded.account("roles/iam.serviceAccountTokenCreator"))
+    assert trusted.bucket(place.bucket).blob("there.txt").download_as_bytes() == b"there"
+    with pytest.raises(RefreshError, match=r"iam\.serviceAccounts\.getAccessToken"):
+        impersonate(guarded.account()).bucket(place.bucket).blob("there.txt").exists()
+
+
+@pytest.mark.rule("pubsub.auth.unauthenticated", "https://grpc.io/docs/guides/auth/")
+def test_grpc_without_a_token_is_unauthenticated(guarded: GuardedCloud) -> None:
+    with insecure_channel(guarded.cloud.pubsub) as channel:
+        client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+        with pytest.raises(Unauthenticated) as caught:
+            client.get_topic(topic=f"projects/{PROJECT}/topics/none")
+    assert caught.value.reason == "CREDENTIALS_MISSING"
+
+
+@pytest.mark.rule("localcloud.auth.token-command", ACCOUNTS)
+def test_the_token_command_prints_a_token_for_curl(guarded: GuardedCloud, place: Place) -> None:
+    account = guarded.account("roles/storage.objectViewer")
+
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        command = [localcloud_command(), "token", name, "--data", str(guarded.cloud.data)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    token = run(account.email).stdout.strip()
+    assert _get(f"{guarded.cloud.storage}/storage/v1/b/{place.bucket}/o", token).ok
+    unknown = run(f"nobody@{PROJECT}.iam.gserviceaccount.com")
+    assert unknown.returncode == 2
+    assert "does not exist" in unknown.stderr
+
+
+@pytest.mark.rule(
+    "storage.auth.session-uri",
+    "https://cloud.google.com/storage/docs/resumable-uploads#session-uris",
+)
+def test_the_address_of_an_upload_session_is_its_own_credential(
+    guarded: GuardedCloud, place: Place
+) -> None:
+    account = guarded.account("roles/storage.objectCreator")
+    bucket = account.storage().bucket(place.bucket)
+    session = bucket.blob(unique("upload")).create_resumable_upload_session(size=3)
+    assert requests.put(session, data=b"abc", timeout=TIMEOUT_SECONDS).ok
+    with pytest.raises(Exception, match=r"storage\.objects\.delete"):
+        bucket.blob("there.txt").create_resumable_upload_session(size=3)
+
+
+@pytest.mark.rule(
+    "storage.auth.signed-url",
+    "https://cloud.google.com/storage/docs/authentication/signatures",
+)
+def test_a_signed_url_acts_for_who_signed_it(guarded: GuardedCloud, place: Place) -> None:
+    def signed(*roles: str) -> str:
+        client = guarded.account(*roles).storage()
+        blob = client.bucket(place.bucket).blob("there.txt")
+        return str(
+            blob.generate_signed_url(
+                version="v4",
+                expiration=datetime.timedelta(minutes=5),
+                api_access_endpoint=guarded.cloud.storage,
+            )
+        )
+
+    url = signed("roles/storage.objectViewer")
+    assert _get(url).content == b"there"
+    assert _get(signed()).status_code == 403
+    other = url.replace("there.txt", "other.txt")
+    assert "SignatureDoesNotMatch" in _get(other).text
