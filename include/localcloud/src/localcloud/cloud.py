@@ -203,7 +203,7 @@ class Cloud:
         self._open.callback(vertex.close)
         self._admin_routes |= ModelServerAdmin(vertex.servers).routes
         return {
-            "storage": [storage, healthcare, *auth.services],
+            "storage": [storage, healthcare, pubsub.rest(), *auth.services],
             "vertex": [vertex],
             "vision": [VisionService(objects)],
             "secretmanager": [

@@ -40,17 +40,17 @@ def grpc_listing(name: str, source: str, served: Mapping[str, bool]) -> ApiListi
 
 
 def as_json(listings: Iterable[ApiListing]) -> dict[str, Any]:
-    """Return the index for programs."""
-    return {
-        listing.name: {
-            "source": listing.source,
-            "methods": [
-                {"id": method_id, "call": call, "served": served}
-                for method_id, call, served in listing.methods
-            ],
-        }
-        for listing in listings
-    }
+    """Return the index for programs; an API that is served in two dialects is one entry."""
+    index: dict[str, Any] = {}
+    for listing in listings:
+        entry = index.setdefault(listing.name, {"source": listing.source, "methods": []})
+        if entry["methods"]:
+            entry["source"] += f"; {listing.source}"
+        entry["methods"] += [
+            {"id": method_id, "call": call, "served": served}
+            for method_id, call, served in listing.methods
+        ]
+    return index
 
 
 def as_html(listings: Iterable[ApiListing]) -> str:

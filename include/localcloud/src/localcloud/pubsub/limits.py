@@ -43,6 +43,9 @@ DEFAULT_PAGE_SIZE = 1000
 PULL_WAIT_SECONDS = 5.0
 """How long Pull waits for a first message; Google bounds the wait without stating the bound."""
 
+REST_PULL_WAIT_SECONDS = 1.0
+"""The same over HTTP, where a waiting call keeps a worker thread from others."""
+
 SWEEP_SECONDS = 1.0
 """How soon a lease that nobody pulls for is found to have expired."""
 

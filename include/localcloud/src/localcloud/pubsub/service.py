@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
+from typing import Any
 
 import grpc
 from google.pubsub_v1.services.publisher.transports.grpc import PublisherGrpcTransport
@@ -18,11 +19,16 @@ from localcloud.contract.transports import methods
 from localcloud.pubsub import iam, messages, retention, schema, settling, snapshots
 from localcloud.pubsub.iam import IamService
 from localcloud.pubsub.ledger import Ledger, Transaction
-from localcloud.pubsub.limits import RETENTION_SWEEP_SECONDS, SWEEP_SECONDS
+from localcloud.pubsub.limits import (
+    REST_PULL_WAIT_SECONDS,
+    RETENTION_SWEEP_SECONDS,
+    SWEEP_SECONDS,
+)
 from localcloud.pubsub.messages import Message
 from localcloud.pubsub.publisher import PublisherService
 from localcloud.pubsub.push import Pushes
 from localcloud.pubsub.queues import Clock, Queues
+from localcloud.pubsub.rest import PubSubRest
 from localcloud.pubsub.rpc import RpcRouter, handlers_of
 from localcloud.pubsub.signals import Signals
 from localcloud.pubsub.snapshot_methods import SnapshotMethods
@@ -30,6 +36,7 @@ from localcloud.pubsub.subscriber import SubscriberService
 from localcloud.state.database import Database
 
 _TRANSPORTS = (PublisherGrpcTransport, SubscriberGrpcTransport, SchemaServiceGrpcTransport)
+_PULL = "/google.pubsub.v1.Subscriber/Pull"
 _LOG = logging.getLogger(__name__)
 
 
@@ -55,12 +62,13 @@ class PubSubServer:
         self._signals = Signals()
         self._queues = Queues(self._ledger, self._signals, clock)
         self._pushes = Pushes(self._queues)
+        self._subscriber = SubscriberService(self._queues, self._pushes)
         self._methods = iam.METHODS | {
             path: method for transport in _TRANSPORTS for path, method in methods(transport).items()
         }
         served = (
             ("google.pubsub.v1.Publisher", PublisherService(self._queues)),
-            ("google.pubsub.v1.Subscriber", SubscriberService(self._queues, self._pushes)),
+            ("google.pubsub.v1.Subscriber", self._subscriber),
             ("google.pubsub.v1.Subscriber", SnapshotMethods(self._queues)),
             (iam.SERVICE, IamService(self._ledger)),
         )
@@ -70,6 +78,7 @@ class PubSubServer:
             for name, handler in handlers_of(methods_of).items()
         }
         self._sweeps: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """What a gRPC server needs to host Pub/Sub."""
@@ -79,9 +88,17 @@ class PubSubServer:
         """Every method of the contract by its id, and whether it is served."""
         return {method.method_id: path in self._handlers for path, method in self._methods.items()}
 
+    def rest(self) -> PubSubRest:
+        """The same methods over HTTP; to be called after `start`."""
+        if self._loop is None:
+            raise RuntimeError("Pub/Sub serves HTTP only once it was started.")
+        handlers = {**self._handlers, _PULL: self._pull_over_http}
+        return PubSubRest(self._methods, handlers, self._loop)
+
     async def start(self) -> None:
         """Begin to work; to be called before the gRPC server starts."""
-        self._signals.bind(asyncio.get_running_loop())
+        self._loop = asyncio.get_running_loop()
+        self._signals.bind(self._loop)
         self._ledger.start()
         await self._drop_overdue()
         await self._pushes.start()
@@ -112,6 +129,9 @@ class PubSubServer:
         with self._database.write() as tx:
             _, reached = messages.publish(tx, topic, [message], self._clock())
         self._signals.announce(reached)
+
+    async def _pull_over_http(self, request: Any, _: object) -> Any:
+        return await self._subscriber.pull_within(request, REST_PULL_WAIT_SECONDS)
 
     async def _expire(self) -> None:
         if self._database.read(settling.EXPIRED, (self._clock(),)):

@@ -87,11 +87,15 @@ class SubscriberService:
         A client whose own deadline is shorter sees DEADLINE_EXCEEDED, as on Google; the call is
         cancelled then and nothing stays leased to it.
         """
+        return await self.pull_within(request, PULL_WAIT_SECONDS)
+
+    async def pull_within(self, request: Any, wait_seconds: float) -> Any:
+        """Pull with a wait of one's own choice."""
         if request.max_messages < 1:
             raise invalid(f"Invalid max messages given: {request.max_messages}.")
         room = Room(request.max_messages)
         loop = asyncio.get_running_loop()
-        end = loop.time() + (0.0 if request.return_immediately else PULL_WAIT_SECONDS)
+        end = loop.time() + (0.0 if request.return_immediately else wait_seconds)
         with self._queues.signals.listen(request.subscription) as listener:
             while True:
                 listener.wake.clear()
