@@ -196,8 +196,8 @@ def test_locations_are_known(cloud: Any) -> None:
 
 
 @pytest.mark.rule("healthcare.unserved", "https://cloud.google.com/apis/design/errors")
-def test_a_method_that_is_not_served_says_so_by_name(store: DicomStore) -> None:
-    refused = store.stores.deidentify(sourceStore=store.name, body={})
-    with pytest.raises(HttpError, match=r"dicomStores\.deidentify") as caught:
+def test_a_method_that_is_not_served_says_so_by_name(datasets: Any, dataset: str) -> None:
+    refused = datasets.consentStores().create(parent=dataset, consentStoreId="c", body={})
+    with pytest.raises(HttpError, match=r"consentStores\.create") as caught:
         refused.execute()
     assert caught.value.status_code == 501

@@ -10,9 +10,10 @@ import json
 import logging
 import secrets
 import sqlite3
+import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from localcloud.auth.agents import healthcare_agent
 from localcloud.auth.caller import Caller, acting_as, current
@@ -61,6 +62,7 @@ _CODE_OF_HTTP = {
 }
 
 
+_BREATH_SECONDS = 0.5
 _CANCELLED_MESSAGE = "the operation was cancelled; what it did until then remains"
 
 
@@ -87,6 +89,7 @@ class Progress:
     failure: int = 0
     secondary_success: int = 0
     cancelled: bool = False
+    saved_at: float = field(default_factory=time.monotonic)
 
     def counter(self) -> Json:
         """Return Google's form: int64 as strings, and a zero count is absent."""
@@ -102,6 +105,7 @@ class Progress:
         """Publish the counts and learn whether somebody asked to cancel."""
         body = self.operations.update(self.name, counter=self.counter())
         self.cancelled = bool(body["metadata"].get("cancelRequested"))
+        self.saved_at = time.monotonic()
 
     def checkpoint(self) -> None:
         """Publish the counts, and stop here when somebody asked to cancel.
@@ -114,6 +118,11 @@ class Progress:
         self.save()
         if self.cancelled:
             raise OperationFailed(CANCELLED, _CANCELLED_MESSAGE)
+
+    def breathe(self) -> None:
+        """Do as ``checkpoint``, but only now and then; for work in very small steps."""
+        if time.monotonic() - self.saved_at > _BREATH_SECONDS:
+            self.checkpoint()
 
 
 Work = Callable[[Progress], Json]

@@ -59,6 +59,21 @@ def dataset_of(name: str) -> str:
     return "/".join(name.split("/")[:6])
 
 
+def check_name(name: str, collection: str) -> str:
+    """Return the full name of a dataset or store, having checked its form.
+
+    Raises
+    ------
+    GoogleError
+        400 when it is not the name of one in `collection`.
+    """
+    below = "" if collection == "datasets" else f"/{collection}/[^/]+"
+    pattern = rf"projects/[^/]+/locations/[^/]+/datasets/[^/]+{below}"
+    if not re.fullmatch(pattern, name) or not _RESOURCE_ID.fullmatch(name.rpartition("/")[2]):
+        raise invalid(f"invalid name {name!r}: want a full name in {collection}")
+    return name
+
+
 def required_id(call: Call, parameter: str) -> str:
     """Return the identifier that a create call proposes in its query.
 

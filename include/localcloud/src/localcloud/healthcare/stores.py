@@ -82,7 +82,12 @@ class Resources:
         self._database = database
         self._behaviour = behaviour
         self._forget: defaultdict[str, list[ForgetContents]] = defaultdict(list)
+        self._has_contents: dict[str, Callable[[str], bool]] = {}
         database.migrate("healthcare.resources", _TABLES)
+
+    def on_ask(self, collection: str, has_contents: Callable[[str], bool]) -> None:
+        """Register who knows whether a store of a collection, by name, holds anything."""
+        self._has_contents[collection] = has_contents
 
     def on_delete(self, collection: str, forget: ForgetContents) -> None:
         """Register what else goes in the transaction that deletes a resource of a collection."""
@@ -100,6 +105,16 @@ class Resources:
         if not rows:
             raise self._missing(name)
         return json.loads(rows[0]["body"])
+
+    def exists(self, name: str) -> bool:
+        return bool(
+            self._database.read("SELECT 1 FROM healthcare_resources WHERE name = ?", (name,))
+        )
+
+    def has_contents(self, store: str) -> bool:
+        """Return whether anything is in a store, as far as those who keep it have told how to."""
+        has_contents = self._has_contents.get(_collection(store))
+        return has_contents is not None and has_contents(store)
 
     def _missing(self, name: str) -> GoogleError:
         noun = _noun(name)

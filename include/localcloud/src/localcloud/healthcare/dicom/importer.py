@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from localcloud.errors import GoogleError
+from localcloud.healthcare.dicom.batching import batches
 from localcloud.healthcare.dicom.ingest import Ingest, Stored
 from localcloud.healthcare.dicom.notifications import Action
 from localcloud.healthcare.dicom.objects import CloudObjects
@@ -20,9 +21,6 @@ IMPORT_RESPONSE = {
     "@type": "type.googleapis.com/google.cloud.healthcare.v1.dicom.ImportDicomDataResponse"
 }
 
-# What shares a transaction and is in memory at once, and so how often the counters move.
-_BATCH_FILES = 16
-_BATCH_BYTES = 64 << 20
 # Google takes files of 100 GB; here a file is in memory whole.
 MAX_FILE_BYTES = 2 << 30
 _URI = re.compile(r"gs://([^/*?]+)/(.+)", re.DOTALL)
@@ -97,7 +95,7 @@ class Import:
             raise OperationFailed(NOT_FOUND, "no object matches gcs_source.uri")
         progress.pending = len(names)
         progress.checkpoint()
-        for batch in self._batches(names, progress):
+        for batch in batches(self._files(names, progress)):
             self._import_batch(batch, progress)
             progress.checkpoint()
         if progress.failure:
@@ -108,27 +106,20 @@ class Import:
             )
         return IMPORT_RESPONSE
 
-    def _batches(self, names: Sequence[str], progress: Progress) -> Iterator[list[bytes]]:
-        batch: list[bytes] = []
-        batch_bytes = 0
+    def _files(self, names: Sequence[str], progress: Progress) -> Iterator[bytes]:
         for name in names:
             # An object deleted since the listing is a failed file, not a failed operation.
             try:
-                size = self.objects.size(self.source.bucket, name)
-                if batch and (len(batch) == _BATCH_FILES or batch_bytes + size > _BATCH_BYTES):
-                    yield batch
-                    batch, batch_bytes = [], 0
-                batch.append(self._read(name, size))
-                batch_bytes += size
+                yield self._read(name)
             except GoogleError:
                 progress.failure += 1
                 progress.pending -= 1
-        yield batch
 
-    def _read(self, name: str, size: int) -> bytes:
-        if size > MAX_FILE_BYTES:
+    def _read(self, name: str) -> bytes:
+        bucket = self.source.bucket
+        if self.objects.size(bucket, name) > MAX_FILE_BYTES:
             raise invalid(f"the file is larger than {MAX_FILE_BYTES} bytes")
-        return self.objects.read(self.source.bucket, name)
+        return self.objects.read(bucket, name)
 
     def _import_batch(self, files: Sequence[bytes], progress: Progress) -> None:
         outcomes = self.ingest.store(

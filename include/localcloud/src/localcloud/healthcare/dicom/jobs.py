@@ -5,45 +5,20 @@ Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom.exporter import Destination, Export
 from localcloud.healthcare.dicom.importer import Import, ObjectPattern
-from localcloud.healthcare.dicom.index import Index, Scope
-from localcloud.healthcare.dicom.ingest import Ingest
-from localcloud.healthcare.dicom.notifications import Notifications
-from localcloud.healthcare.dicom.objects import CloudObjects
+from localcloud.healthcare.dicom.index import Scope
 from localcloud.healthcare.dicom.resource_paths import Selection, resource_uids
-from localcloud.healthcare.dicom.storage_classes import (
-    STANDARD,
-    StorageClasses,
-    requested_class,
-)
+from localcloud.healthcare.dicom.storage_classes import STANDARD, requested_class
 from localcloud.healthcare.dicom.storage_settings import StorageClassChange
-from localcloud.healthcare.operations import Operations
+from localcloud.healthcare.dicom.workshop import Workshop
 from localcloud.healthcare.resources import invalid, not_found
-from localcloud.healthcare.stores import Resources
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
-from localcloud.state.blobs import Blobs
 
 _STORES = "healthcare.projects.locations.datasets.dicomStores"
 _SERVICE = "dicom.DicomService"
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What the work of DICOM operations needs."""
-
-    index: Index
-    blobs: Blobs
-    ingest: Ingest
-    classes: StorageClasses
-    notifications: Notifications
-    objects: CloudObjects
-    resources: Resources
-    operations: Operations
 
 
 class DicomJobMethods:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.healthcare.dicom.admin import DicomAdminMethods
+from localcloud.healthcare.dicom.deidentify.methods import DeidentifyMethods
 from localcloud.healthcare.dicom.deletions import Deletions
 from localcloud.healthcare.dicom.index import Index
 from localcloud.healthcare.dicom.ingest import Ingest
-from localcloud.healthcare.dicom.jobs import DicomJobMethods, Workshop
+from localcloud.healthcare.dicom.jobs import DicomJobMethods
 from localcloud.healthcare.dicom.notifications import Notifications
 from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.retrieve import Retriever
@@ -19,6 +20,7 @@ from localcloud.healthcare.dicom.web import (
     DicomRetrieveMethods,
     DicomStoreMethods,
 )
+from localcloud.healthcare.dicom.workshop import Workshop
 from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.stores import DICOM, Resources
 from localcloud.notify import Publisher, TopicLookup
@@ -70,4 +72,5 @@ def dicom_handlers(around: Surroundings) -> list[object]:
         DicomDeleteMethods(index, deletions, around.resources),
         DicomAdminMethods(index, classes, around.resources),
         DicomJobMethods(workshop),
+        DeidentifyMethods(workshop),
     ]
