@@ -8,7 +8,7 @@ from google.api_core import exceptions
 from google.cloud import storage
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.contract.conftest import RunningCloud
+from tests.contract.storage.conftest import StorageServer
 
 DOCS = "https://cloud.google.com/storage/docs"
 LIST = f"{DOCS}/json_api/v1/objects/list"
@@ -200,14 +200,14 @@ def test_bucket_settings_are_kept(storage_client: storage.Client, bucket: storag
 
 @pytest.mark.rule("storage.buckets.list", f"{DOCS}/json_api/v1/buckets/list")
 def test_buckets_are_listed_by_project_and_prefix(
-    cloud: RunningCloud, storage_client: storage.Client
+    server: StorageServer, storage_client: storage.Client
 ) -> None:
     for number in range(3):
         storage_client.create_bucket(f"listed-buckets-{number}", location="us-central1")
     storage_client.create_bucket("listed-buckets-elsewhere", project="another-project")
     found = [b.name for b in storage_client.list_buckets(prefix="listed-", page_size=2)]
     assert found == [f"listed-buckets-{number}" for number in range(3)]
-    answer = requests.get(f"{cloud.storage}/storage/v1/b", timeout=10)
+    answer = requests.get(f"{server.url}/storage/v1/b", timeout=10)
     assert answer.status_code == 400
 
 

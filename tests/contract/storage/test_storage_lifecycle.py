@@ -58,11 +58,11 @@ def test_an_object_is_deleted_once_it_has_the_age(bucket: storage.Bucket, run: R
 
 @pytest.mark.rule("storage.lifecycle.and", f"{DOCS}#conditions")
 def test_all_conditions_of_a_rule_must_hold(bucket: storage.Bucket, run: Run) -> None:
-    for name in ("tmp/a.log", "tmp/a.dcm", "kept/a.log"):
+    for name in ("scratch/a.log", "scratch/a.dcm", "kept/a.log"):
         bucket.blob(name).upload_from_string(b"x")
-    _rules(bucket, _delete(age=1, matchesPrefix=["tmp/", "temp/"], matchesSuffix=[".log"]))
+    _rules(bucket, _delete(age=1, matchesPrefix=["scratch/", "temporary/"], matchesSuffix=[".log"]))
     run(2)
-    assert _names(bucket) == ["kept/a.log", "tmp/a.dcm"]
+    assert _names(bucket) == ["kept/a.log", "scratch/a.dcm"]
 
 
 @pytest.mark.rule("storage.lifecycle.created-before", f"{DOCS}#createdbefore")
@@ -171,7 +171,7 @@ def test_what_is_held_or_retained_outlives_its_rule(bucket: storage.Bucket, run:
 def test_an_unfinished_multipart_upload_is_aborted(
     cloud: RunningCloud, bucket: storage.Bucket, run: Run
 ) -> None:
-    upload = XMLMPUContainer(f"{cloud.storage}/{bucket.name}/tmp/o", "tmp/o")
+    upload = XMLMPUContainer(f"{cloud.storage}/{bucket.name}/incoming/o", "incoming/o")
     transport = bucket.client._http
     upload.initiate(transport=transport, content_type="application/dicom")
     _rules(bucket, ({"type": "AbortIncompleteMultipartUpload"}, {"age": 1}))

@@ -40,7 +40,7 @@ def test_any_permitted_name_keeps_its_object(bucket: storage.Bucket, name: str) 
     assert not bucket.blob(name).exists()
 
 
-@pytest.mark.rule("storage.objects.naming", f"{DOCS}/objects#naming")
+@pytest.mark.rule("storage.objects.naming.length", f"{DOCS}/objects#naming")
 @pytest.mark.parametrize("name", ["n" * 1025, "é" * 513, "line\nbreak", "."])
 def test_a_forbidden_name_is_refused(bucket: storage.Bucket, name: str) -> None:
     with pytest.raises(exceptions.BadRequest):
@@ -241,7 +241,17 @@ def test_a_batch_answers_each_of_its_calls(
 
 
 @pytest.mark.rule("storage.objects.delete", f"{DOCS}/json_api/v1/objects/delete")
-def test_what_does_not_exist_is_not_found(
+def test_a_deleted_object_is_gone(bucket: storage.Bucket) -> None:
+    bucket.blob("o").upload_from_string(b"x")
+    bucket.blob("o").delete()
+    assert not bucket.blob("o").exists()
+    for action in (bucket.blob("o").delete, bucket.blob("o").download_as_bytes):
+        with pytest.raises(exceptions.NotFound):
+            action()
+
+
+@pytest.mark.rule("storage.objects.not-found", f"{DOCS}/json_api/v1/status-codes#404-not-found")
+def test_what_does_not_exist_is_named(
     bucket: storage.Bucket, storage_client: storage.Client
 ) -> None:
     with pytest.raises(exceptions.NotFound, match=f"{bucket.name}/absent"):

@@ -101,7 +101,8 @@ def test_only_the_last_part_may_be_small(bucket: storage.Bucket, upload: Upload)
 
 
 @pytest.mark.rule(
-    "storage.multipart.invalid", "https://cloud.google.com/storage/docs/xml-api/post-object-complete"
+    "storage.multipart.invalid",
+    "https://cloud.google.com/storage/docs/xml-api/post-object-complete",
 )
 def test_a_completion_must_name_what_was_received(bucket: storage.Bucket, upload: Upload) -> None:
     etag = upload.put(1, b"x").headers["ETag"]

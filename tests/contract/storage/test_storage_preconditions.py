@@ -102,6 +102,17 @@ def test_generation_zero_means_create_only(filled: storage.Bucket, verb: str) ->
     VERBS[verb](filled, if_generation_match=0)
 
 
+@pytest.mark.rule("storage.precondition.upload", DOCS)
+def test_an_upload_replaces_only_the_generation_it_names(filled: storage.Bucket) -> None:
+    with pytest.raises(exceptions.PreconditionFailed):
+        filled.blob("o").upload_from_string(b"new", if_generation_match=0)
+    with pytest.raises(exceptions.PreconditionFailed):
+        filled.blob("o").upload_from_string(b"new", if_generation_match=STALE)
+    assert filled.blob("o").download_as_bytes() == b"old content"
+    generation = filled.get_blob("o").generation
+    filled.blob("o").upload_from_string(b"new", if_generation_match=generation)
+
+
 @pytest.mark.rule("storage.precondition.not-match", DOCS)
 def test_not_match_answers_304_to_a_reader_and_412_to_a_writer(filled: storage.Bucket) -> None:
     generation = filled.get_blob("o").generation
@@ -127,6 +138,42 @@ def test_a_bucket_has_preconditions_too(bucket: storage.Bucket) -> None:
     with pytest.raises(exceptions.PreconditionFailed):
         bucket.delete(if_metageneration_match=1)
     bucket.delete(if_metageneration_match=2)
+
+
+@pytest.mark.rule("storage.precondition.version", DOCS)
+def test_an_old_generation_has_a_metageneration_of_its_own(bucket: storage.Bucket) -> None:
+    bucket.versioning_enabled = True
+    bucket.patch()
+    bucket.blob("o").upload_from_string(b"1")
+    _patch(bucket)
+    old = bucket.get_blob("o")
+    bucket.blob("o").upload_from_string(b"2")
+    noncurrent = bucket.blob("o", generation=old.generation)
+    with pytest.raises(exceptions.PreconditionFailed):
+        noncurrent.delete(if_metageneration_match=1)
+    noncurrent.delete(if_metageneration_match=2)
+
+
+@pytest.mark.rule("storage.precondition.race.replace", DOCS)
+def test_of_many_concurrent_writers_none_is_lost(bucket: storage.Bucket) -> None:
+    """Count up, as a compare-and-swap does: every acknowledged step must be there."""
+    bucket.blob("counter").upload_from_string("0")
+
+    def increment(_: int) -> None:
+        while True:
+            current = bucket.get_blob("counter")
+            number = int(current.download_as_text())
+            try:
+                bucket.blob("counter").upload_from_string(
+                    str(number + 1), if_generation_match=current.generation
+                )
+            except (exceptions.PreconditionFailed, exceptions.NotFound):
+                continue
+            return
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(increment, range(12)))
+    assert bucket.blob("counter").download_as_text() == "12"
 
 
 @pytest.mark.rule("storage.precondition.race", DOCS)

@@ -16,7 +16,7 @@ import requests
 from google.api_core import exceptions
 from google.cloud import storage
 from google.cloud.storage import transfer_manager
-from tests.contract.conftest import RunningCloud
+from tests.contract.storage.conftest import StorageServer
 
 DOCS = "https://cloud.google.com/storage/docs"
 CHUNK_BYTES = 256 << 10
@@ -25,9 +25,9 @@ CHUNK_BYTES = 256 << 10
 class Session:
     """A resumable session driven by hand, as the protocol's document describes it."""
 
-    def __init__(self, cloud: RunningCloud, bucket: storage.Bucket, **metadata: str) -> None:
+    def __init__(self, server: StorageServer, bucket: storage.Bucket, **metadata: str) -> None:
         answer = requests.post(
-            f"{cloud.storage}/upload/storage/v1/b/{bucket.name}/o",
+            f"{server.url}/upload/storage/v1/b/{bucket.name}/o",
             params={"uploadType": "resumable"},
             headers={"X-Upload-Content-Type": "application/dicom"},
             json={"name": "o", **metadata},
@@ -60,10 +60,10 @@ def test_the_client_uploads_chunks_of_known_and_unknown_total(bucket: storage.Bu
 
 @pytest.mark.rule("storage.upload.resume", f"{DOCS}/performing-resumable-uploads#resume-upload")
 def test_a_broken_upload_goes_on_where_the_server_says(
-    cloud: RunningCloud, bucket: storage.Bucket
+    server: StorageServer, bucket: storage.Bucket
 ) -> None:
     content = os.urandom(2 * CHUNK_BYTES + 5)
-    session = Session(cloud, bucket)
+    session = Session(server, bucket)
     assert "Range" not in session.status(len(content)).headers
     first = session.put(content[:CHUNK_BYTES], f"bytes 0-{CHUNK_BYTES - 1}/{len(content)}")
     assert (first.status_code, first.headers["Range"]) == (308, f"bytes=0-{CHUNK_BYTES - 1}")
@@ -81,10 +81,10 @@ def test_a_broken_upload_goes_on_where_the_server_says(
 
 @pytest.mark.rule("storage.upload.overlap", f"{DOCS}/performing-resumable-uploads#resume-upload")
 def test_bytes_sent_twice_count_once_and_a_gap_is_refused(
-    cloud: RunningCloud, bucket: storage.Bucket
+    server: StorageServer, bucket: storage.Bucket
 ) -> None:
     content = os.urandom(CHUNK_BYTES + 9)
-    session = Session(cloud, bucket)
+    session = Session(server, bucket)
     gap = session.put(content[:CHUNK_BYTES], f"bytes 9-{CHUNK_BYTES + 8}/{len(content)}")
     assert gap.status_code == 400
     session.put(content[:CHUNK_BYTES], f"bytes 0-{CHUNK_BYTES - 1}/*")
@@ -96,26 +96,26 @@ def test_bytes_sent_twice_count_once_and_a_gap_is_refused(
     "storage.upload.chunk-size", f"{DOCS}/performing-resumable-uploads#chunked-upload"
 )
 def test_a_middle_chunk_must_be_a_multiple_of_256_kib(
-    cloud: RunningCloud, bucket: storage.Bucket
+    server: StorageServer, bucket: storage.Bucket
 ) -> None:
-    answer = Session(cloud, bucket).put(b"x" * 1000, "bytes 0-999/5000")
+    answer = Session(server, bucket).put(b"x" * 1000, "bytes 0-999/5000")
     assert answer.status_code == 400
     assert "multiple" in answer.json()["error"]["message"]
 
 
 @pytest.mark.rule("storage.upload.cancel", f"{DOCS}/performing-resumable-uploads#cancel-upload")
-def test_a_cancelled_upload_is_gone(cloud: RunningCloud, bucket: storage.Bucket) -> None:
-    session = Session(cloud, bucket)
+def test_a_cancelled_upload_is_gone(server: StorageServer, bucket: storage.Bucket) -> None:
+    session = Session(server, bucket)
     assert requests.delete(session.url, timeout=10).status_code == 499
     assert session.status().status_code in (404, 410)
 
 
 @pytest.mark.rule("storage.upload.race", f"{DOCS}/request-preconditions")
 def test_a_resumable_upload_loses_to_an_object_made_meanwhile(
-    cloud: RunningCloud, bucket: storage.Bucket
+    server: StorageServer, bucket: storage.Bucket
 ) -> None:
     answer = requests.post(
-        f"{cloud.storage}/upload/storage/v1/b/{bucket.name}/o",
+        f"{server.url}/upload/storage/v1/b/{bucket.name}/o",
         params={"uploadType": "resumable", "ifGenerationMatch": "0", "name": "o"},
         timeout=10,
     )
@@ -127,10 +127,10 @@ def test_a_resumable_upload_loses_to_an_object_made_meanwhile(
 
 @pytest.mark.rule("storage.upload.simple", f"{DOCS}/uploading-objects")
 def test_a_media_upload_takes_its_name_from_the_query(
-    cloud: RunningCloud, bucket: storage.Bucket
+    server: StorageServer, bucket: storage.Bucket
 ) -> None:
     answer = requests.post(
-        f"{cloud.storage}/upload/storage/v1/b/{bucket.name}/o",
+        f"{server.url}/upload/storage/v1/b/{bucket.name}/o",
         params={"uploadType": "media", "name": "a/ü b"},
         headers={"Content-Type": "text/plain"},
         data=b"hello",
@@ -159,13 +159,13 @@ def test_multipart_data_may_look_like_the_envelope(bucket: storage.Bucket, conte
     ],
 )
 def test_damaged_data_is_refused_and_nothing_is_stored(
-    cloud: RunningCloud, bucket: storage.Bucket, headers: dict[str, str]
+    server: StorageServer, bucket: storage.Bucket, headers: dict[str, str]
 ) -> None:
-    url = f"{cloud.storage}/upload/storage/v1/b/{bucket.name}/o"
+    url = f"{server.url}/upload/storage/v1/b/{bucket.name}/o"
     media = requests.post(
         url, params={"uploadType": "media", "name": "o"}, headers=headers, data=b"x", timeout=10
     )
-    resumed = Session(cloud, bucket).put(b"x", "bytes 0-0/1", **headers)
+    resumed = Session(server, bucket).put(b"x", "bytes 0-0/1", **headers)
     assert (media.status_code, resumed.status_code) == (400, 400)
     assert not bucket.blob("o").exists()
 
@@ -180,9 +180,9 @@ def test_the_checksums_shown_are_of_the_content(bucket: storage.Bucket) -> None:
 
 
 @pytest.mark.rule("storage.upload.unknown-field", f"{DOCS}/json_api/v1/objects/insert")
-def test_an_unknown_metadata_field_is_named(cloud: RunningCloud, bucket: storage.Bucket) -> None:
+def test_an_unknown_metadata_field_is_named(server: StorageServer, bucket: storage.Bucket) -> None:
     with pytest.raises(requests.HTTPError) as caught:
-        Session(cloud, bucket, contentTpye="x")
+        Session(server, bucket, contentTpye="x")
     assert "contentTpye" in json.dumps(caught.value.response.json())
 
 
@@ -199,6 +199,7 @@ def test_sixty_images_at_once_arrive_whole(bucket: storage.Bucket) -> None:
         assert all(data == content for data in read)
 
 
+@pytest.mark.rule("storage.buckets.naming", f"{DOCS}/buckets#naming")
 def test_a_bucket_name_must_be_allowed(storage_client: storage.Client) -> None:
     for name in ("ab", "Upper-Case", "goog-mine", "a..b", "192.168.1.1"):
         with pytest.raises((exceptions.BadRequest, ValueError)):

@@ -1,0 +1,329 @@
+"""Bad input: Google's error, and the server goes on."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import time
+import unicodedata
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+import requests
+from google.cloud import storage
+from tests.contract.conftest import RunningCloud
+from tests.contract.storage.conftest import StorageServer
+
+DOCS = "https://cloud.google.com/storage/docs"
+JSON = f"{DOCS}/json_api/v1"
+BOUNDARY = "frontier"
+MIB = 1 << 20
+
+
+def _upload_url(server: StorageServer, bucket: storage.Bucket, kind: str = "multipart") -> str:
+    return f"{server.url}/upload/storage/v1/b/{bucket.name}/o?uploadType={kind}"
+
+
+def _post(url: str, body: bytes, boundary: str | None = BOUNDARY) -> requests.Response:
+    kind = "multipart/related" + (f"; boundary={boundary}" if boundary else "")
+    return requests.post(url, data=body, headers={"Content-Type": kind}, timeout=10)
+
+
+def _related(metadata: bytes, data: bytes = b"x") -> bytes:
+    return (
+        b"--frontier\r\nContent-Type: application/json\r\n\r\n"
+        + metadata
+        + b"\r\n--frontier\r\nContent-Type: text/plain\r\n\r\n"
+        + data
+        + b"\r\n--frontier--\r\n"
+    )
+
+
+WHOLE = _related(b'{"name": "o"}')
+
+
+@pytest.mark.rule("storage.upload.multipart.malformed", f"{DOCS}/uploading-objects#upload-object")
+@pytest.mark.parametrize(
+    ("body", "boundary"),
+    [
+        (WHOLE, None),
+        (WHOLE, "another"),
+        (WHOLE[:-16], BOUNDARY),
+        (WHOLE[:60], BOUNDARY),
+        (b"", BOUNDARY),
+        (_related(b'{"name": "o"'), BOUNDARY),
+        (_related(b'["o"]'), BOUNDARY),
+        (_related(b"{}"), BOUNDARY),
+        (_related(b"[" * 100_000), BOUNDARY),
+        (b"--frontier\r\n\r\n{}\r\n--frontier--\r\n", BOUNDARY),
+    ],
+    ids=[
+        "no boundary",
+        "wrong boundary",
+        "no end",
+        "cut in the metadata",
+        "empty",
+        "cut JSON",
+        "a list",
+        "no name",
+        "deep JSON",
+        "one part",
+    ],
+)
+def test_a_malformed_multipart_body_stores_nothing(
+    server: StorageServer, bucket: storage.Bucket, body: bytes, boundary: str | None
+) -> None:
+    assert _post(_upload_url(server, bucket), body, boundary).status_code == 400
+    assert list(bucket.list_blobs()) == []
+
+
+@pytest.mark.rule("storage.upload.truncated", f"{DOCS}/consistency")
+def test_a_body_that_ends_early_stores_nothing(
+    server: StorageServer, bucket: storage.Bucket
+) -> None:
+    parts = urlsplit(server.url)
+    head = (
+        f"POST /upload/storage/v1/b/{bucket.name}/o?uploadType=media&name=o HTTP/1.1\r\n"
+        f"Host: {parts.netloc}\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+        connection.sendall(head.encode() + b"x" * 500)
+    assert not bucket.blob("o").exists()
+    bucket.blob("o").upload_from_string(b"whole")
+    assert bucket.blob("o").download_as_bytes() == b"whole"
+
+
+@pytest.mark.rule("storage.checksums.metadata", f"{DOCS}/data-validation")
+@pytest.mark.parametrize(
+    "field", [{"md5Hash": base64.b64encode(b"0" * 16).decode()}, {"crc32c": "AAAAAA=="}]
+)
+def test_a_wrong_checksum_in_the_metadata_is_refused(
+    server: StorageServer, bucket: storage.Bucket, field: dict[str, str]
+) -> None:
+    body = _related(json.dumps({"name": "o", **field}).encode())
+    answer = _post(_upload_url(server, bucket), body)
+    assert (answer.status_code, bucket.blob("o").exists()) == (400, False)
+
+
+@pytest.mark.rule("storage.checksums.malformed", f"{DOCS}/data-validation")
+@pytest.mark.parametrize("value", ["crc32c=not base64", "md5=\xff", "crc32c=AAAA"])
+def test_a_checksum_that_is_none_is_refused(
+    server: StorageServer, bucket: storage.Bucket, value: str
+) -> None:
+    url = _upload_url(server, bucket, "media") + "&name=o"
+    answer = requests.post(
+        url, data=b"x", headers={"x-goog-hash": value.encode("latin-1")}, timeout=10
+    )
+    assert (answer.status_code, bucket.blob("o").exists()) == (400, False)
+
+
+@pytest.mark.rule("storage.objects.naming.reserved", f"{DOCS}/objects#naming")
+@pytest.mark.parametrize(
+    "name", [".well-known/acme-challenge/token", "..", "carriage\rreturn", "line\nfeed"]
+)
+def test_a_reserved_name_is_refused_by_every_door(
+    server: StorageServer, bucket: storage.Bucket, name: str
+) -> None:
+    media = requests.post(
+        _upload_url(server, bucket, "media"), params={"name": name}, data=b"x", timeout=10
+    )
+    multipart = _post(_upload_url(server, bucket), _related(json.dumps({"name": name}).encode()))
+    resumable = requests.post(
+        _upload_url(server, bucket, "resumable"), json={"name": name}, timeout=10
+    )
+    assert {media.status_code, multipart.status_code, resumable.status_code} == {400}
+    assert list(bucket.list_blobs()) == []
+
+
+@pytest.mark.rule("storage.objects.naming.unicode", f"{DOCS}/objects#naming")
+def test_names_are_not_normalised(bucket: storage.Bucket) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
+    for name in (composed, decomposed):
+        bucket.blob(name).upload_from_string(name)
+    assert {blob.name for blob in bucket.list_blobs()} == {composed, decomposed}
+    assert bucket.blob(composed).download_as_text() == composed
+
+
+@pytest.mark.rule("storage.objects.naming.invalid-unicode", f"{DOCS}/objects#naming")
+def test_text_that_is_not_unicode_is_refused(server: StorageServer, bucket: storage.Bucket) -> None:
+    half = b'{"name": "o", "metadata": {"k": "\\ud800"}}'
+    assert _post(_upload_url(server, bucket), _related(half)).status_code == 400
+    path = f"{server.url}/storage/v1/b/{bucket.name}/o/%FF%FE"
+    assert requests.get(path, timeout=10).status_code == 400
+    bucket.blob("o").upload_from_string(b"x")
+    patched = requests.patch(
+        f"{server.url}/storage/v1/b/{bucket.name}/o/o",
+        data=b'{"metadata": {"k": "\\udfff"}}',
+        headers={"Content-Type": "application/json"},
+        timeout=10,
+    )
+    assert patched.status_code == 400
+
+
+@pytest.mark.rule(
+    "storage.objects.metadata.size", "https://cloud.google.com/storage/quotas#objects"
+)
+def test_custom_metadata_has_eight_kib(server: StorageServer, bucket: storage.Bucket) -> None:
+    def upload(size: int) -> int:
+        metadata = {"name": "o", "metadata": {"key": "v" * (size - 3)}}
+        body = _related(json.dumps(metadata).encode())
+        return _post(_upload_url(server, bucket), body).status_code
+
+    assert upload(8193) == 400
+    assert not bucket.blob("o").exists()
+    assert upload(8192) == 200
+
+
+@pytest.mark.rule("storage.objects.storage-class", f"{DOCS}/storage-classes")
+def test_an_unknown_storage_class_is_refused(server: StorageServer, bucket: storage.Bucket) -> None:
+    body = _related(b'{"name": "o", "storageClass": "LUKEWARM"}')
+    assert _post(_upload_url(server, bucket), body).status_code == 400
+
+
+@pytest.mark.rule(
+    "storage.objects.range.several", "https://www.rfc-editor.org/rfc/rfc9110#section-14.2"
+)
+@pytest.mark.parametrize("value", ["bytes=0-1,3-4", "lines=1-2", "bytes=5-2", "bytes=--1"])
+def test_a_range_that_is_not_one_range_gets_the_whole(
+    server: StorageServer, bucket: storage.Bucket, value: str
+) -> None:
+    bucket.blob("o").upload_from_string(b"0123456789")
+    answer = requests.get(
+        f"{server.url}/storage/v1/b/{bucket.name}/o/o?alt=media",
+        headers={"Range": value},
+        timeout=10,
+    )
+    assert (answer.status_code, answer.content) == (200, b"0123456789")
+
+
+@pytest.mark.rule(
+    "storage.objects.range.unsatisfiable", "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.17"
+)
+@pytest.mark.parametrize("value", ["bytes=10-", "bytes=99-100", "bytes=-0"])
+def test_an_unsatisfiable_range_tells_the_size(
+    server: StorageServer, bucket: storage.Bucket, value: str
+) -> None:
+    bucket.blob("o").upload_from_string(b"0123456789")
+    answer = requests.get(
+        f"{server.url}/storage/v1/b/{bucket.name}/o/o?alt=media",
+        headers={"Range": value},
+        timeout=10,
+    )
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */10")
+
+
+@pytest.mark.rule("storage.parameters.invalid", f"{JSON}/parameters")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "generation=9" + "9" * 30,
+        "generation=" + "1" * 5000,
+        "generation=newest",
+        "ifGenerationMatch=1.5",
+        "colour=red",
+    ],
+)
+def test_a_parameter_that_cannot_be_is_refused(
+    server: StorageServer, bucket: storage.Bucket, query: str
+) -> None:
+    bucket.blob("o").upload_from_string(b"x")
+    url = f"{server.url}/storage/v1/b/{bucket.name}/o/o?{query}"
+    assert requests.get(url, timeout=10).status_code == 400
+
+
+@pytest.mark.rule(
+    "storage.list.glob.hostile", f"{JSON}/objects/list#list-objects-and-prefixes-using-glob"
+)
+def test_no_glob_takes_for_ever(cloud: RunningCloud, bucket: storage.Bucket) -> None:
+    bucket.blob("a" * 500).upload_from_string(b"x")
+    url = f"{cloud.storage}/storage/v1/b/{bucket.name}/o"
+    started = time.monotonic()
+    for glob in ("a*" * 60 + "b", "**/" * 60 + "b", "{a,aa,a*}" * 40 + "b", "[a-b]*" * 50 + "!"):
+        answer = requests.get(url, params={"matchGlob": glob}, timeout=10)
+        assert (answer.status_code, answer.json().get("items")) == (200, None)
+    assert time.monotonic() - started < 5
+    for glob in ("[z-a]", "{a", "a}", "a" * 2000):
+        assert requests.get(url, params={"matchGlob": glob}, timeout=10).status_code == 400
+
+
+@pytest.mark.rule("storage.transcoding.bomb", f"{DOCS}/transcoding#decompressive_transcoding")
+def test_content_that_unfolds_a_thousandfold_needs_no_memory(
+    cloud: RunningCloud, bucket: storage.Bucket
+) -> None:
+    size = 300 * MIB
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = b"".join(packer.compress(bytes(MIB)) for _ in range(size // MIB)) + packer.flush()
+    blob = bucket.blob("bomb")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(packed)
+    before = _peak_bytes(cloud)
+    url = f"{cloud.storage}/storage/v1/b/{bucket.name}/o/bomb?alt=media"
+    with requests.get(url, headers={"Accept-Encoding": "identity"}, stream=True, timeout=30) as got:
+        received = sum(len(chunk) for chunk in got.iter_content(MIB))
+    assert received == size
+    assert _peak_bytes(cloud) - before < 60 * MIB
+
+
+@pytest.mark.rule(
+    "storage.transcoding.not-gzip", f"{DOCS}/transcoding#content-type_vs_content-encoding"
+)
+def test_content_that_only_claims_to_be_gzip_is_sent_as_it_is(
+    server: StorageServer, bucket: storage.Bucket
+) -> None:
+    blob = bucket.blob("o")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(b"plain")
+    url = f"{server.url}/storage/v1/b/{bucket.name}/o/o?alt=media"
+    answer = requests.get(url, headers={"Accept-Encoding": "identity"}, timeout=10)
+    assert answer.content == b"plain"
+
+
+@pytest.mark.rule("storage.batch.limit", f"{DOCS}/batch#limitations")
+def test_a_batch_holds_a_hundred_calls_and_no_media(cloud: RunningCloud) -> None:
+    def batch(count: int, path: str = "/storage/v1/b/nowhere-at-all/o/o") -> int:
+        part = f"--b\r\nContent-Type: application/http\r\n\r\nGET {path} HTTP/1.1\r\n\r\n\r\n"
+        return requests.post(
+            f"{cloud.storage}/batch/storage/v1",
+            data=part * count + "--b--\r\n",
+            headers={"Content-Type": "multipart/mixed; boundary=b"},
+            timeout=10,
+        ).status_code
+
+    assert batch(100) == 200
+    assert batch(101) == 400
+    assert batch(1, "/storage/v1/b/nowhere-at-all/o/o?alt=media") == 400
+
+
+@pytest.mark.rule("storage.concurrency.overwrite", f"{DOCS}/consistency")
+def test_a_reader_sees_one_version_or_the_other(bucket: storage.Bucket) -> None:
+    contents = [bytes([65 + number]) * 200_000 for number in range(4)]
+    bucket.blob("o").upload_from_string(contents[0])
+
+    def write(number: int) -> None:
+        bucket.blob("o").upload_from_string(contents[number % 4])
+
+    with ThreadPoolExecutor(6) as pool:
+        writing = [pool.submit(write, number) for number in range(16)]
+        read = [pool.submit(bucket.blob("o").download_as_bytes) for _ in range(16)]
+        assert all(future.result() in contents for future in read)
+        _ = [future.result() for future in writing]
+
+
+@pytest.mark.rule("storage.paths.encoded", f"{DOCS}/request-endpoints#encoding")
+def test_an_encoded_slash_is_part_of_the_name(
+    server: StorageServer, bucket: storage.Bucket
+) -> None:
+    bucket.blob("a/b#c?d").upload_from_string(b"x")
+    path = f"{server.url}/storage/v1/b/{bucket.name}/o/{quote('a/b#c?d', safe='')}"
+    assert requests.get(path, timeout=10).json()["name"] == "a/b#c?d"
+
+
+def _peak_bytes(cloud: RunningCloud) -> int:
+    """Return the most memory the server ever took (Linux)."""
+    status = Path(f"/proc/{cloud.process.pid}/status").read_text()
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return int(fields["VmHWM"].split()[0]) * 1024
