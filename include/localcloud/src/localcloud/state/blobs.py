@@ -13,6 +13,7 @@ from pathlib import Path
 import google_crc32c
 
 _CHUNK_BYTES = 1 << 20
+_FOLDERS = 256
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Blobs:
         self._incoming.mkdir(parents=True, exist_ok=True)
         for leftover in self._incoming.iterdir():
             leftover.unlink()
+        # All of them at once, so that no write must wait for the entry of a folder.
+        for number in range(_FOLDERS):
+            (folder / f"{number:02x}").mkdir(exist_ok=True)
+        _sync_folder(folder)
 
     def put(self, data: bytes | memoryview) -> Blob:
         """Store bytes; they are on disk when this returns."""
@@ -93,7 +98,6 @@ class Blobs:
             if final.exists():
                 item.temporary.unlink()
                 continue
-            final.parent.mkdir(exist_ok=True)
             item.temporary.rename(final)
             folders.add(final.parent)
         for folder in sorted(folders):
@@ -131,14 +135,11 @@ class Blobs:
         self, temporary: Path, descriptor: int, final: Path, flush: Callable[[], None]
     ) -> None:
         if final.exists():
+            # Whoever stored it may not have come to this yet.
+            _sync_folder(final.parent)
             return
         flush()
         os.fsync(descriptor)
-        try:
-            final.parent.mkdir()
-            _sync_folder(self._folder)
-        except FileExistsError:
-            pass
         temporary.rename(final)
         _sync_folder(final.parent)
 
