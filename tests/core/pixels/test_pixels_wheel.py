@@ -12,7 +12,7 @@ from tests.core.pixels.cases import LIMIT_BYTES, wheel_files
 from wetread.core.pixels.attributes import display_attributes
 from wetread.core.pixels.decoding import decode_frame
 from wetread.core.pixels.errors import PixelError
-from wetread.core.pixels.padding import padding_mask
+from wetread.core.pixels.padding import padding_of
 from wetread.core.pixels.reading import read_instance
 from wetread.core.pixels.rendering import render_frame
 
@@ -70,8 +70,8 @@ def test_windowed_images_agree_with_highdicom() -> None:
                 1, apply_voi_transform=True, voi_output_range=(0, 255)
             )
         stored = decode_frame(dataset, 1, limit_bytes=LIMIT_BYTES)
-        padding = padding_mask(stored, display_attributes(dataset, 1))
-        shown = np.ones(stored.shape, bool) if padding is None else ~padding
+        padding = padding_of(display_attributes(dataset, 1))
+        shown = np.ones(stored.shape, bool) if padding is None else ~padding.mask(stored)
         difference = np.abs(ours.pixels.astype(float) - theirs)[shown]
         # highdicom takes the half and the one of LINEAR in stored values instead of rescaled ones.
         slope = float(dataset.get("RescaleSlope", 1))

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
 
 _MACROS = ("PixelValueTransformationSequence", "FrameVOILUTSequence")
 
-_DISPLAY_KEYWORDS = (
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "PixelPaddingRangeLimit",
-    "ModalityLUTSequence",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "VOILUTSequence",
-    "WindowCenter",
-    "WindowWidth",
-    "VOILUTFunction",
-    "PresentationLUTShape",
-    *(
-        f"{segmented}{colour}PaletteColorLookupTable{part}"
-        for colour in ("Red", "Green", "Blue")
-        for segmented, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
-    ),
-)
-
 
 def display_attributes(dataset: Dataset, frame_number: int) -> Dataset:
-    """Gather what decides how a frame is displayed, in the flat form of a single-frame image.
+    """Return what decides how a frame is displayed, in the flat form of a single-frame image.
 
     An enhanced multi-frame object keeps the rescale and the window in functional groups: the
     frame's own item counts, then the shared one, then the top level (PS3.3 C.7.6.16).
@@ -43,23 +19,25 @@ def display_attributes(dataset: Dataset, frame_number: int) -> Dataset:
     ----------
     frame_number : starts at 1
     """
+    macros = [functional_group(dataset, frame_number, macro) for macro in _MACROS]
+    found = [macro for macro in macros if macro is not None]
+    if not found:
+        return dataset
     flat = Dataset()
     flat.file_meta = dataset.file_meta
     flat.set_original_encoding(*dataset.original_encoding)
-    for keyword in _DISPLAY_KEYWORDS:
-        _copy(dataset, flat, keyword)
-    for macro in _MACROS:
-        item = functional_group(dataset, frame_number, macro)
-        if item is not None:
-            for keyword in _DISPLAY_KEYWORDS:
-                _copy(item, flat, keyword)
+    for source in (dataset.group_dataset(0x0028), *found):
+        flat.update({e.tag: e for e in source if not e.is_empty and e.tag.group == 0x0028})
+    shape = dataset.get_item("PresentationLUTShape")
+    if shape is not None:
+        flat[shape.tag] = shape
     return flat
 
 
-def _copy(source: Dataset, target: Dataset, keyword: str) -> None:
-    tag = tag_for_keyword(keyword)
-    if tag is not None and tag in source and not source[tag].is_empty:
-        target[tag] = source[tag]
+def declared(header: Dataset, keyword: str, default: Any = None) -> Any:
+    """Return an attribute's value; ``default`` where it is absent or empty."""
+    value = header.get(keyword)
+    return default if value is None or value == "" else value
 
 
 def functional_group(dataset: Dataset, frame_number: int, macro: str) -> Dataset | None:

@@ -13,6 +13,7 @@ from pydicom.uid import UID, JPEGExtended12Bit
 
 from wetread.core.pixels.codestream import codestream_shape
 from wetread.core.pixels.errors import PixelError
+from wetread.core.pixels.native import native_frame
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 """The attributes that may hold pixels (PS3.3 C.7.6.3 and C.7.6.24)."""
@@ -41,6 +42,9 @@ def decode_frame(dataset: Dataset, frame_number: int, *, limit_bytes: int) -> np
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         raise PixelError("no-pixel-data", "The instance has no pixel data.")
     _check_frame(dataset, frame_number, limit_bytes)
+    plain = native_frame(dataset, frame_number)
+    if plain is not None:
+        return plain
     decoder = _decoder(dataset.file_meta.TransferSyntaxUID, int(dataset.get("BitsStored", 0)))
     _check_codestream(dataset, frame_number, limit_bytes)
     pixels, _ = decoder.as_array(dataset, index=frame_number - 1, raw=False)

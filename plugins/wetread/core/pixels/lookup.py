@@ -16,15 +16,24 @@ _SIGN_BIT = 2**15
 
 @dataclass(frozen=True)
 class LookupTable:
-    """``values[i]`` stands for the input ``first + i``; inputs outside take the nearest end."""
+    """The i-th entry stands for the input ``first + i``; inputs outside take the nearest end.
+
+    ``entries`` holds unsigned 16-bit numbers in this machine's byte order, as bytes, so that equal
+    tables are equal and can be looked up.
+    """
 
     first: int
-    values: npt.NDArray[np.float64]
+    entries: bytes
     maximum: int
 
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        return np.frombuffer(self.entries, np.uint16).astype(np.float64)
+
     def apply(self, inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        index = np.clip(np.rint(inputs) - self.first, 0, len(self.values) - 1)
-        outputs: npt.NDArray[np.float64] = self.values[index.astype(np.intp)]
+        values = self.values
+        index = np.clip(np.rint(inputs) - self.first, 0, len(values) - 1)
+        outputs: npt.NDArray[np.float64] = values[index.astype(np.intp)]
         return outputs
 
 
@@ -44,12 +53,12 @@ def lookup_table(item: Dataset, *, is_little_endian: bool, is_signed: bool) -> L
     entries = entries or _ENTRIES_FOR_ZERO
     if is_signed and first >= _SIGN_BIT:
         first -= 2 * _SIGN_BIT
-    values = _entries(item, entries, is_little_endian)[:entries].astype(np.float64)
+    values = _entries(item, entries, is_little_endian)[:entries].astype(np.uint16)
     if len(values) < entries:
         raise ValueError(f"the table holds {len(values)} of {entries} entries")
     # Descriptors that promise fewer bits than the data uses occur; the data is right.
     needed_bits = max(int(values.max()).bit_length(), 1)
-    return LookupTable(first, values, 2 ** max(bits, needed_bits) - 1)
+    return LookupTable(first, values.tobytes(), 2 ** max(bits, needed_bits) - 1)
 
 
 def _entries(item: Dataset, count: int, is_little_endian: bool) -> npt.NDArray[Any]:

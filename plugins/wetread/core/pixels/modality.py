@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
-from wetread.core.pixels.lookup import lookup_table
+from wetread.core.pixels.attributes import declared
+from wetread.core.pixels.lookup import LookupTable, lookup_table
 
 
-def modality_values(stored: npt.NDArray[Any], header: Dataset) -> npt.NDArray[np.float64]:
-    """Apply the Modality LUT, else the rescale, else nothing.
+@dataclass(frozen=True)
+class Rescale:
+    """The line of the Rescale Slope (0028,1053) and Intercept (0028,1052)."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def apply(self, inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return inputs * self.slope + self.intercept
+
+
+def modality_transform(header: Dataset) -> Rescale | LookupTable:
+    """Return the Modality LUT, else the rescale, else one that changes nothing.
 
     Parameters
     ----------
     header : from :func:`wetread.core.pixels.attributes.display_attributes`
     """
-    values = stored.astype(np.float64)
     if header.get("ModalityLUTSequence"):
-        table = lookup_table(
+        return lookup_table(
             header.ModalityLUTSequence[0],
             is_little_endian=bool(header.original_encoding[1]),
             is_signed=header.get("PixelRepresentation") == 1,
         )
-        return table.apply(values)
-    slope = float(header.get("RescaleSlope", 1))
-    intercept = float(header.get("RescaleIntercept", 0))
-    return values * slope + intercept
+    return Rescale(
+        float(declared(header, "RescaleSlope", 1)), float(declared(header, "RescaleIntercept", 0))
+    )

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from wetread.core.pixels.attributes import declared
 
-def padding_mask(stored: npt.NDArray[Any], header: Dataset) -> npt.NDArray[np.bool_] | None:
-    """Return where ``stored`` is padding, or None where the image declares none."""
-    value = header.get("PixelPaddingValue")
+
+@dataclass(frozen=True)
+class Padding:
+    """Stored values from ``low`` to ``high``, both included, are padding."""
+
+    low: int
+    high: int
+
+    def mask(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where ``stored`` is padding."""
+        mask: npt.NDArray[np.bool_] = (stored >= self.low) & (stored <= self.high)
+        return mask
+
+
+def padding_of(header: Dataset) -> Padding | None:
+    """Return the padding that an image declares, or None where it declares none."""
+    value = declared(header, "PixelPaddingValue")
     if value is None:
         return None
     ends = [
-        _as_stored(int(end), header) for end in (value, header.get("PixelPaddingRangeLimit", value))
+        _as_stored(int(end), header)
+        for end in (value, declared(header, "PixelPaddingRangeLimit", value))
     ]
-    mask: npt.NDArray[np.bool_] = (stored >= min(ends)) & (stored <= max(ends))
-    return mask
+    return Padding(min(ends), max(ends))
 
 
 def _as_stored(value: int, header: Dataset) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pydicom import Dataset
 
+from wetread.core.pixels.attributes import declared
+
 
 def is_inverted(header: Dataset) -> bool:
     """Return whether low values are bright; Presentation LUT Shape outranks MONOCHROME1."""
-    shape = header.get("PresentationLUTShape")
+    shape = declared(header, "PresentationLUTShape")
     if shape:
         return str(shape).upper() == "INVERSE"
     return str(header.get("PhotometricInterpretation")) == "MONOCHROME1"

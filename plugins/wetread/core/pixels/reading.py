@@ -42,8 +42,11 @@ def read_instance(
     if blob[_PREFIX_OFFSET_BYTES:body] != _PREFIX:
         raise PixelError("not-dicom", "The prefix DICM is not where PS3.10 puts it.")
     try:
-        _check_inflated_size(BytesIO(blob[body:]), inflated_limit_bytes)
-        return pydicom.dcmread(BytesIO(blob))
+        stream = BytesIO(blob)
+        stream.seek(body)
+        _check_inflated_size(stream, inflated_limit_bytes)
+        stream.seek(0)
+        return pydicom.dcmread(stream)
     except PixelError:
         raise
     except Exception as error:  # arbitrary bytes make a parser fail in arbitrary ways

@@ -1,14 +1,12 @@
 """From stored pixels to an 8-bit picture.
 
-The order is normative (PS3.4 N.2): decode, modality LUT, VOI, presentation; padding is painted
-black at the end. Every grey picture shows the window that the image declares; only an image without
+Every grey picture shows the window that the image declares; only an image without
 one is stretched, and says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +15,13 @@ from pydicom import Dataset
 from wetread.core.pixels.attributes import display_attributes
 from wetread.core.pixels.colour import palette_to_rgb, rgb_to_8_bit
 from wetread.core.pixels.decoding import decode_frame, is_colour
+from wetread.core.pixels.display import GreyDisplay
 from wetread.core.pixels.errors import PixelError
-from wetread.core.pixels.modality import modality_values
-from wetread.core.pixels.padding import padding_mask
+from wetread.core.pixels.modality import modality_transform
+from wetread.core.pixels.padding import padding_of
+from wetread.core.pixels.percentiles import visible_range
 from wetread.core.pixels.presentation import is_inverted
-from wetread.core.pixels.voi import Voi, WindowUsed, declared_voi, derived_voi
-
-_BYTE = 255
+from wetread.core.pixels.voi import WindowUsed, declared_voi, derived_voi
 
 
 @dataclass(frozen=True)
@@ -67,35 +65,7 @@ def _render(dataset: Dataset, frame_number: int, limit_bytes: int) -> RenderedFr
         return RenderedFrame(rgb_to_8_bit(pixels, header), None)
     if header.get("PhotometricInterpretation") == "PALETTE COLOR":
         return RenderedFrame(palette_to_rgb(pixels, header), None)
-    voi = declared_voi(header) or derived_voi(_visible_values(pixels, header))
-    return RenderedFrame(_to_grey(pixels, header, voi), voi.window)
-
-
-def _visible_values(stored: npt.NDArray[Any], header: Dataset) -> npt.NDArray[np.float64]:
-    padding = padding_mask(stored, header)
-    visible = stored if padding is None or padding.all() else stored[~padding]
-    values = modality_values(visible, header)
-    return values[np.isfinite(values)]
-
-
-def _to_grey(stored: npt.NDArray[Any], header: Dataset, voi: Voi) -> npt.NDArray[np.uint8]:
-    if not np.issubdtype(stored.dtype, np.integer):
-        return _shade(stored, header, voi)
-    # Equal stored values have equal shades: it is cheaper to shade each value once than each pixel.
-    low, high = int(stored.min()), int(stored.max())
-    if high - low >= stored.size:
-        return _shade(stored, header, voi)
-    shades = _shade(np.arange(low, high + 1), header, voi)
-    grey: npt.NDArray[np.uint8] = shades[np.subtract(stored, low, dtype=np.intp)]
-    return grey
-
-
-def _shade(stored: npt.NDArray[Any], header: Dataset, voi: Voi) -> npt.NDArray[np.uint8]:
-    brightness = voi.apply(modality_values(stored, header))
-    if is_inverted(header):
-        brightness = 1 - brightness
-    brightness = np.nan_to_num(brightness, nan=0)
-    padding = padding_mask(stored, header)
-    if padding is not None:
-        brightness[padding] = 0
-    return np.rint(brightness * _BYTE).astype(np.uint8)
+    modality, padding = modality_transform(header), padding_of(header)
+    voi = declared_voi(header) or derived_voi(*visible_range(pixels, modality, padding))
+    display = GreyDisplay(modality, voi, is_inverted(header), padding)
+    return RenderedFrame(display.shade(pixels), voi.window)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.multival import MultiValue
 
+from wetread.core.pixels.attributes import declared
 from wetread.core.pixels.lookup import LookupTable, lookup_table
 
-DERIVED_PERCENTILES = (0.5, 99.5)
-"""Darkest and brightest value shown when the image declares no window; leaves out the outliers."""
-
 Floats = npt.NDArray[np.float64]
+Source = Literal["header", "lut", "derived"]
+VoiFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,54 @@ class WindowUsed:
 
     center: float
     width: float
-    source: Literal["header", "lut", "derived"]
+    source: Source
+
+
+class Voi(Protocol):
+    """A hashable rule that takes modality values to 0 (darkest) .. 1 (brightest)."""
+
+    @property
+    def window(self) -> WindowUsed: ...
+
+    def apply(self, values: Floats) -> Floats: ...
 
 
 @dataclass(frozen=True)
-class Voi:
-    """``apply`` takes modality values to 0 (darkest) .. 1 (brightest)."""
+class Window:
+    """A centre and a width, and the curve between them."""
 
     window: WindowUsed
-    apply: Callable[[Floats], Floats]
+    function: VoiFunction
+
+    def __post_init__(self) -> None:
+        if self.function != "LINEAR" and not self.window.width > 0:
+            raise ValueError("the window has no width")
+
+    def apply(self, values: Floats) -> Floats:
+        center, width = self.window.center, self.window.width
+        if self.function == "SIGMOID":  # PS3.3 C.11.2.1.3.1
+            # Beyond +-700 the exponential leaves the range of a float, and the result is 0 or 1.
+            return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -700, 700)))
+        if self.function == "LINEAR":  # PS3.3 C.11.2.1.2.1
+            if width <= 1:  # a threshold, and less than that is read as one
+                return (values > center - 0.5).astype(np.float64)
+            center, width = center - 0.5, width - 1
+        return np.clip((values - center) / width + 0.5, 0, 1)  # PS3.3 C.11.2.1.3.2
+
+
+@dataclass(frozen=True)
+class VoiTable:
+    """The first VOI LUT of an image."""
+
+    table: LookupTable
+
+    @property
+    def window(self) -> WindowUsed:
+        width = len(self.table.values)
+        return WindowUsed(self.table.first + (width - 1) / 2, width, "lut")
+
+    def apply(self, values: Floats) -> Floats:
+        return self.table.apply(values) / self.table.maximum
 
 
 def declared_voi(header: Dataset) -> Voi | None:
@@ -49,61 +87,32 @@ def declared_voi(header: Dataset) -> Voi | None:
         What the image declares is not usable.
     """
     for item in (header.get("VOILUTSequence") or [])[:1]:
-        is_signed = header.get("PixelRepresentation") == 1 or "RescaleIntercept" in header
-        return _from_table(
-            lookup_table(
-                item, is_little_endian=bool(header.original_encoding[1]), is_signed=is_signed
-            )
-        )
-    if "WindowCenter" not in header or "WindowWidth" not in header:
+        has_rescale = declared(header, "RescaleIntercept") is not None
+        is_signed = has_rescale or header.get("PixelRepresentation") == 1
+        is_little_endian = bool(header.original_encoding[1])
+        return VoiTable(lookup_table(item, is_little_endian=is_little_endian, is_signed=is_signed))
+    center, width = declared(header, "WindowCenter"), declared(header, "WindowWidth")
+    if center is None or width is None:
         return None
-    center, width = _first(header.WindowCenter), _first(header.WindowWidth)
-    window = WindowUsed(center, width, "header")
-    function = str(header.get("VOILUTFunction", "LINEAR")).upper()
-    return Voi(window, _FUNCTIONS[function](center, width))
+    function = str(declared(header, "VOILUTFunction", "LINEAR")).upper()
+    return Window(WindowUsed(_first(center), _first(width), "header"), _known(function))
 
 
-def derived_voi(values: Floats) -> Voi:
-    """Choose a window that shows all of ``values``, which hold no padding, but the outliers."""
-    low, high = (float(end) for end in np.percentile(values, DERIVED_PERCENTILES))
+def derived_voi(low: float, high: float) -> Voi:
+    """Return a window that shows the values from ``low`` to ``high``."""
     center, width = (low + high) / 2, (high - low) or 1.0
-    return Voi(WindowUsed(center, width, "derived"), _linear_exact(center, width))
+    return Window(WindowUsed(center, width, "derived"), "LINEAR_EXACT")
 
 
 def _first(value: float | MultiValue[float]) -> float:
     return float(value[0] if isinstance(value, MultiValue) else value)
 
 
-def _from_table(table: LookupTable) -> Voi:
-    width = len(table.values)
-    window = WindowUsed(table.first + (width - 1) / 2, width, "lut")
-    return Voi(window, lambda values: table.apply(values) / table.maximum)
-
-
-def _linear(center: float, width: float) -> Callable[[Floats], Floats]:
-    """PS3.3 C.11.2.1.2.1; a width of 1 is a threshold, and less than that is read as 1."""
-    if width <= 1:
-        return lambda values: (values > center - 0.5).astype(np.float64)
-    return _linear_exact(center - 0.5, width - 1)
-
-
-def _linear_exact(center: float, width: float) -> Callable[[Floats], Floats]:
-    """PS3.3 C.11.2.1.3.2."""
-    if not width > 0:
-        raise ValueError("the window has no width")
-    return lambda values: np.clip((values - center) / width + 0.5, 0, 1)
-
-
-def _sigmoid(center: float, width: float) -> Callable[[Floats], Floats]:
-    """PS3.3 C.11.2.1.3.1."""
-    if not width > 0:
-        raise ValueError("the window has no width")
-    # Beyond +-700 the exponential leaves the range of a float, and the result is 0 or 1 anyway.
-    return lambda values: 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -700, 700)))
-
-
-_FUNCTIONS: dict[str, Callable[[float, float], Callable[[Floats], Floats]]] = {
-    "LINEAR": _linear,
-    "LINEAR_EXACT": _linear_exact,
-    "SIGMOID": _sigmoid,
-}
+def _known(function: str) -> VoiFunction:
+    if function == "LINEAR":
+        return "LINEAR"
+    if function == "LINEAR_EXACT":
+        return "LINEAR_EXACT"
+    if function == "SIGMOID":
+        return "SIGMOID"
+    raise ValueError("the window has no known function")
