@@ -47,8 +47,9 @@ def test_messages_and_leases_survive_the_server(
 
 
 @pytest.mark.rule("pubsub.push.durability", PUSH)
-def test_pushes_go_on_after_a_killed_server_without_loss(
-    start_cloud: Any, connect: Callable[[str], Clients], tmp_path: Path
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=lambda end: end.name)
+def test_pushes_go_on_after_the_server_ended_without_loss(
+    start_cloud: Any, connect: Callable[[str], Clients], tmp_path: Path, end: signal.Signals
 ) -> None:
     stuck = threading.Event()
 
@@ -67,7 +68,7 @@ def test_pushes_go_on_after_a_killed_server_without_loss(
             expected = {str(number).encode() for number in range(count)}
             before.publish(topic, *expected)
             assert eventually(lambda: len(server.requests) == 4)
-            running.process.send_signal(signal.SIGKILL)
+            running.process.send_signal(end)
             running.process.wait(10)
         under_way = set(server.data())
         server.requests.clear()

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
+from google.cloud.pubsub_v1.publisher.exceptions import PublishToPausedOrderingKeyException
 from tests.contract.pubsub.clients import Clients, data_of, eventually
 
+ORDERING = "https://cloud.google.com/pubsub/docs/ordering"
 RETRIES = "https://cloud.google.com/pubsub/docs/retry-requests"
 
 
@@ -59,3 +61,21 @@ def test_an_injected_status_reaches_the_client_as_its_code(
     no_faults.fault("pubsub.Publisher.GetTopic", status=status)
     with pytest.raises(error):
         pubsub.publisher.get_topic(topic=pubsub.topic(), retry=None)
+
+
+@pytest.mark.rule("pubsub.ordering.publish_error", ORDERING)
+def test_a_failed_publish_pauses_its_key_until_it_is_resumed(
+    pubsub: Clients, no_faults: Any
+) -> None:
+    topic = pubsub.topic()
+    subscription = pubsub.subscription(topic, enable_message_ordering=True)
+    publish = pubsub.publisher.publish
+    no_faults.fault("pubsub.Publisher.Publish", status=400)
+    with pytest.raises(exceptions.InvalidArgument):
+        publish(topic, b"lost", ordering_key="k").result(timeout=10)
+    with pytest.raises(PublishToPausedOrderingKeyException):
+        publish(topic, b"refused", ordering_key="k").result(timeout=10)
+    publish(topic, b"other", ordering_key="o").result(timeout=10)
+    pubsub.publisher.resume_publish(topic, "k")
+    publish(topic, b"resumed", ordering_key="k").result(timeout=10)
+    assert data_of(pubsub.drain(subscription, 2)) == [b"other", b"resumed"]

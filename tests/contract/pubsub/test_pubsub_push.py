@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -338,6 +338,33 @@ def test_an_ordering_key_has_one_push_under_way_at_a_time(pubsub: Clients) -> No
     assert [each for each in data if each.startswith(b"a")] == [b"a0", b"a1", b"a1", b"a2", b"a3"]
     assert [each for each in data if each.startswith(b"b")] == [b"b0", b"b1", b"b2", b"b3"]
     assert overlaps == []
+
+
+@pytest.mark.rule("pubsub.push.large", PUSH)
+def test_a_backlog_of_large_messages_is_pushed_whole(pubsub: Clients) -> None:
+    topic = pubsub.topic()
+    with endpoint() as server:
+        pushed(pubsub, topic, server, push_config={"no_wrapper": {}})
+        for number in range(8):
+            pubsub.publish(topic, bytes([number]) * 6_000_000)
+        assert eventually(lambda: len(server.requests) == 8, within_seconds=20)
+        received = sorted(each.body for each in server.requests)
+    assert [(body[0], len(body)) for body in received] == [(n, 6_000_000) for n in range(8)]
+
+
+@pytest.mark.rule("pubsub.push.seek", "https://cloud.google.com/pubsub/docs/replay-overview")
+def test_a_seek_pushes_again(pubsub: Clients) -> None:
+    topic = pubsub.topic()
+    with endpoint() as server:
+        subscription = pushed(pubsub, topic, server, retain_acked_messages=True)
+        pubsub.publish(topic, b"again")
+
+        def pushed_twice() -> bool:
+            # The acknowledgement is on its way while this runs, so one seek may come before it.
+            pubsub.seek(subscription, time=datetime(2020, 1, 1, tzinfo=UTC))
+            return server.data()[:2] == [b"again", b"again"]
+
+        assert eventually(pushed_twice)
 
 
 @pytest.mark.rule("pubsub.push.ordering_keys_apart", ORDERING)

@@ -26,6 +26,15 @@ def test_an_invalid_name_is_refused(pubsub: Clients, leaf: str) -> None:
         pubsub.publisher.create_topic(name=f"projects/contract/topics/{leaf}")
 
 
+@pytest.mark.rule("pubsub.names.project", NAMES)
+@pytest.mark.parametrize("project", ["", "with space", "line\r\nbreak", "-dash"])
+def test_a_name_of_no_project_is_refused(pubsub: Clients, project: str) -> None:
+    with pytest.raises(exceptions.InvalidArgument, match="Invalid"):
+        pubsub.publisher.create_topic(name=f"projects/{project}/topics/topic")
+    with pytest.raises(exceptions.InvalidArgument, match="project"):
+        list(pubsub.publisher.list_topics(project=f"projects/{project}"))
+
+
 @pytest.mark.rule("pubsub.topics.not_found", REFERENCE)
 def test_an_absent_topic_is_not_found(pubsub: Clients) -> None:
     absent = pubsub.name("topics")

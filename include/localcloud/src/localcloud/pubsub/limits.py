@@ -61,6 +61,9 @@ MIN_EXPIRATION_SECONDS = 24 * 3600
 MAX_PUSH_WINDOW = 64
 """Most pushes of one subscription under way at once; Google's window grows to thousands."""
 
+MAX_PUSHED_BYTES = 20_000_000
+"""Messages of one subscription in memory while they are pushed; a last one may go beyond."""
+
 FIRST_PUSH_WINDOW = 4
 """Google starts with "a small single-digit window size"."""
 

@@ -12,11 +12,13 @@ DELETED_TOPIC = "_deleted-topic_"
 """What a subscription shows as its topic once that topic was deleted (pubsub.proto)."""
 
 _LEAF = r"(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}"
+# Wider than Google's projects, which have 6 to 30 characters; names travel in HTTP headers.
+_PROJECT = r"projects/[A-Za-z0-9][A-Za-z0-9_.:-]*"
 _PATTERNS = {
-    kind: re.compile(rf"projects/[^/]+/{kind}/{_LEAF}")
+    kind: re.compile(rf"{_PROJECT}/{kind}/{_LEAF}")
     for kind in ("topics", "subscriptions", "snapshots")
 }
-_PROJECT = re.compile(r"projects/[^/]+")
+_PROJECT_NAME = re.compile(_PROJECT)
 
 
 def check_name(kind: str, name: str) -> None:
@@ -26,7 +28,7 @@ def check_name(kind: str, name: str) -> None:
 
 
 def check_project(name: str) -> None:
-    if not _PROJECT.fullmatch(name):
+    if not _PROJECT_NAME.fullmatch(name):
         raise invalid(f"Invalid [project] name: (name={name})")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from localcloud.errors import GoogleError
 from localcloud.pubsub import limits, push_client, settling, subscriptions
-from localcloud.pubsub.leasing import Room
+from localcloud.pubsub.leasing import Batch, Room
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.push_request import push_request
 from localcloud.pubsub.queues import Queues
@@ -95,9 +95,11 @@ class Pushes:
         push = self._pushing[name]
         try:
             await push.run()
-        finally:
+            # At once: a subscription that is pushed again must find no task that is ending.
             del self._pushing[name]
             await push.finish()
+        finally:
+            push.cancel()
 
     def _resume(self, tx: Transaction) -> list[Subscription]:
         names = tx.execute("SELECT name FROM pubsub_subscriptions").fetchall()
@@ -119,6 +121,7 @@ class _Push:
         self._name = name
         self._window = Window()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way_bytes = 0
 
     async def run(self) -> None:
         with self._queues.signals.listen(self._name) as listener:
@@ -126,16 +129,13 @@ class _Push:
                 pass
 
     async def finish(self) -> None:
-        """Wait for the answers of what is under way, which no longer depend on the subscription.
+        """Wait for the answers of what is under way, which no longer depend on the subscription."""
+        await asyncio.gather(*self._under_way)
 
-        A server that stops does not wait: it cancels.
-        """
-        try:
-            await asyncio.gather(*self._under_way)
-        except asyncio.CancelledError:
-            for task in self._under_way:
-                task.cancel()
-            raise
+    def cancel(self) -> None:
+        """Give up what is under way; its leases bring it back."""
+        for task in self._under_way:
+            task.cancel()
 
     async def _step(self, listener: Listener) -> bool:
         """Push what may be pushed, then wait for a change; False once there is nothing to do."""
@@ -143,12 +143,16 @@ class _Push:
         self.changed = False
         wait_seconds = _IDLE_SECONDS
         now = self._queues.clock()
-        count = self._window.size - len(self._under_way)
+        room = Room(
+            self._window.size - len(self._under_way),
+            limits.MAX_PUSHED_BYTES - self._under_way_bytes,
+            pushed=True,
+        )
         if now < self._window.resume_at:
             wait_seconds = self._window.resume_at - now
-        elif count > 0:
+        elif room.messages > 0 and room.size_bytes > 0:
             try:
-                batch = await self._queues.lease(self._name, Room(count, pushed=True))
+                batch = await self._queues.lease(self._name, room)
             except GoogleError:
                 # Deleted, detached or pulled; unless it changed again while this was found out.
                 return self.changed
@@ -157,7 +161,7 @@ class _Push:
                 await asyncio.sleep(_FAULT_PAUSE_SECONDS)
                 return True
             for received in batch.messages:
-                self._begin(batch.subscription, received, listener)
+                self._begin(batch, received, listener)
             if batch.messages:
                 return True
             if batch.next_at is not None:
@@ -165,11 +169,18 @@ class _Push:
         await listener.wait(wait_seconds)
         return True
 
-    def _begin(self, subscription: Subscription, received: Any, listener: Listener) -> None:
-        task = asyncio.create_task(self._deliver(subscription, received))
+    def _begin(self, batch: Batch, received: Any, listener: Listener) -> None:
+        size_bytes = batch.held[received.ack_id].size_bytes
+        task = asyncio.create_task(self._deliver(batch.subscription, received))
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        task.add_done_callback(lambda _: listener.wake.set())
+        self._under_way_bytes += size_bytes
+
+        def ended(_: object) -> None:
+            self._under_way.discard(task)
+            self._under_way_bytes -= size_bytes
+            listener.wake.set()
+
+        task.add_done_callback(ended)
 
     async def _deliver(self, subscription: Subscription, received: Any) -> None:
         clock = self._queues.clock
