@@ -146,7 +146,7 @@ class Cloud:
 
     def _auth(self, base_url: str) -> Auth:
         settings = self._settings
-        names = ("auth", "storage", "healthcare", "pubsub", "secretmanager")
+        names = ("auth", "storage", "healthcare", "pubsub", "secretmanager", "vertex")
         return Auth(
             settings.data / "auth",
             {name: self._database(name) for name in names},
@@ -201,11 +201,13 @@ class Cloud:
             self._settings.model_servers,
         )
         self._open.callback(vertex.close)
+        vision = VisionService(objects, self._database("vision"), self._behaviour)
+        self._open.callback(vision.close)
         self._admin_routes |= ModelServerAdmin(vertex.servers).routes
         return {
             "storage": [storage, healthcare, pubsub.rest(), *auth.services],
             "vertex": [vertex],
-            "vision": [VisionService(objects)],
+            "vision": [vision],
             "secretmanager": [
                 SecretManagerService(self._database("secretmanager"), pubsub, topic_exists)
             ],

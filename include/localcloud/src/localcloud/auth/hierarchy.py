@@ -23,7 +23,7 @@ _BUCKETS = "projects/_/buckets/"
 _DATASET_SEGMENTS = 6
 _STORE_SEGMENTS = 8
 _PUBSUB = frozenset({"topics", "subscriptions", "snapshots"})
-_POLICIES_OF_SECRETS = "SELECT policy FROM policies WHERE resource = ?"
+_POLICIES_OF_OTHERS = "SELECT policy FROM policies WHERE resource = ?"
 _POLICIES_OF_PUBSUB = "SELECT body FROM pubsub_policies WHERE resource = ?"
 _POLICIES_OF_HEALTHCARE = "SELECT policy FROM healthcare_policies WHERE resource IN (?, ?)"
 _BUCKET = "SELECT project, policy FROM buckets WHERE name = ?"
@@ -53,7 +53,7 @@ class Hierarchy:
     Parameters
     ----------
     databases
-        ``storage``, ``healthcare``, ``pubsub`` and ``secretmanager``.
+        ``storage``, ``healthcare``, ``pubsub``, ``secretmanager`` and ``vertex``.
     """
 
     def __init__(self, databases: Mapping[str, Database]) -> None:
@@ -80,7 +80,11 @@ class Hierarchy:
             return self._read("pubsub", _POLICIES_OF_PUBSUB, ["/".join(segments[:4])], _of_message)
         if "secrets" in segments[2:5:2]:
             end = segments.index("secrets") + 2
-            return self._read("secretmanager", _POLICIES_OF_SECRETS, ["/".join(segments[:end])])
+            return self._read("secretmanager", _POLICIES_OF_OTHERS, ["/".join(segments[:end])])
+        if len(segments) >= _DATASET_SEGMENTS and segments[4] == "models":
+            # A version of a model, MODEL@2, has its model's policy.
+            name = "/".join(segments[:_DATASET_SEGMENTS]).partition("@")[0]
+            return self._read("vertex", _POLICIES_OF_OTHERS, [name])
         return []
 
     def _read(

@@ -21,6 +21,12 @@ def _collection(kind: str) -> dict[str, Needs]:
     }
 
 
+def _operations(prefix: str) -> dict[str, Needs]:
+    # An operation is known only to who began it: its name is the key.
+    rows = {f"{prefix}.operations.{verb}": NOTHING for verb in ("get", "wait", "cancel", "delete")}
+    return {**rows, f"{prefix}.operations.list": need("aiplatform.operations.list", _NAME)}
+
+
 TABLE: Table = {
     **_collection("endpoints"),
     **_collection("models"),
@@ -38,16 +44,13 @@ TABLE: Table = {
     f"{_LOCATIONS}.models.listVersions": need("aiplatform.models.list", _NAME),
     f"{_LOCATIONS}.models.deleteVersion": need("aiplatform.models.delete", _NAME),
     f"{_LOCATIONS}.models.mergeVersionAliases": need("aiplatform.models.update", _NAME),
-    # An operation is known only to who began it: its name is the key.
-    f"{_LOCATIONS}.operations.get": NOTHING,
-    f"{_LOCATIONS}.operations.wait": NOTHING,
-    f"{_LOCATIONS}.operations.cancel": NOTHING,
-    f"{_LOCATIONS}.operations.delete": NOTHING,
-    f"{_LOCATIONS}.operations.list": need("aiplatform.operations.list", _NAME),
-    f"{_LOCATIONS}.endpoints.operations.get": NOTHING,
-    f"{_LOCATIONS}.endpoints.operations.wait": NOTHING,
-    f"{_LOCATIONS}.models.operations.get": NOTHING,
-    f"{_LOCATIONS}.models.operations.wait": NOTHING,
+    # The page of roles lists no permissions for the policies of models.
+    f"{_LOCATIONS}.models.getIamPolicy": need("aiplatform.models.get", "{resource}"),
+    f"{_LOCATIONS}.models.setIamPolicy": need("aiplatform.models.update", "{resource}"),
+    f"{_LOCATIONS}.models.testIamPermissions": NOTHING,
+    **_operations(_LOCATIONS),
+    **_operations(f"{_LOCATIONS}.endpoints"),
+    **_operations(f"{_LOCATIONS}.models"),
     f"{_LOCATIONS}.get": need("aiplatform.locations.get", _NAME),
     f"{_LOCATIONS}.list": need("aiplatform.locations.list", _NAME),
 }
