@@ -10,11 +10,13 @@ from typing import Any
 
 import grpc
 import pytest
-from google.cloud import pubsub_v1
+from google.cloud import pubsub_v1, storage
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from tests.contract.fhir.fhir_client import (
     DECISION,
+    FHIR_METHODS,
+    FHIR_STORES,
     PUBSUB,
     SYSTEM,
     FhirClient,
@@ -127,11 +129,70 @@ def test_failed_transactions_and_no_ops_announce_nothing(
     assert names == {f"Observation/{first['id']}", f"Patient/{last['id']}"}
 
 
-@pytest.mark.rule("fhir.pubsub.missing-topic", PUBSUB)
-def test_a_missing_topic_does_not_fail_the_write(new_store: Callable[..., FhirClient]) -> None:
+@pytest.mark.rule("fhir.pubsub.missing-topic", FHIR_STORES)
+def test_a_call_whose_changes_cannot_be_told_fails(new_store: Callable[..., FhirClient]) -> None:
     topic = f"{PROJECT}/topics/absent-{unique()}"
     store = new_store(notificationConfigs=[{"pubsubTopic": topic}])
+    answer = store.create(patient())
+    assert (answer.status, answer.body["error"]["status"]) == (403, "PERMISSION_DENIED")
+    assert topic in answer.body["error"]["message"]
+    store.stores.patch(name=store.store, body={}, updateMask="notificationConfigs").execute()
+    assert store.search("Patient").resources == []
     assert store.create(patient()).status == 201
+
+
+@pytest.mark.rule("fhir.pubsub.import-is-silent", PUBSUB)
+def test_an_import_announces_nothing(
+    new_store: Callable[..., FhirClient], channel: Channel, bucket: storage.Bucket
+) -> None:
+    store = new_store(notificationConfigs=[{"pubsubTopic": channel.topic}])
+    bucket.blob("p.ndjson").upload_from_string('{"resourceType": "Patient", "id": "p"}')
+    source = {"uri": f"gs://{bucket.name}/p.ndjson"}
+    store.operation("import_", gcsSource=source, contentStructure="RESOURCE")
+    made = store.create(patient()).body
+    (message,) = channel.take(1)
+    assert message.data.decode() == store.name(f"Patient/{made['id']}")
+
+
+@pytest.mark.rule("fhir.pubsub.sendPreviousResourceOnDelete", PUBSUB)
+def test_each_option_is_for_its_own_kind_of_change(
+    new_store: Callable[..., FhirClient], channel: Channel
+) -> None:
+    config = {"pubsubTopic": channel.topic, "sendPreviousResourceOnDelete": True}
+    store = new_store(notificationConfigs=[config])
+    made = store.create(patient()).body
+    store.delete(f"Patient/{made['id']}")
+    created, deleted = channel.take(2)
+    assert created.attributes["payloadType"] == "NameOnly"
+    assert deleted.attributes["payloadType"] == "FullResource"
+    assert json.loads(deleted.data) == made
+
+
+@pytest.mark.rule("fhir.pubsub.too-large", PUBSUB)
+def test_what_is_too_large_for_a_message_is_only_named(
+    new_store: Callable[..., FhirClient], channel: Channel
+) -> None:
+    config = {"pubsubTopic": channel.topic, "sendFullResource": True}
+    store = new_store(notificationConfigs=[config])
+    made = store.create(observation(note=[{"text": "x" * 10_000_000}])).body
+    (message,) = channel.take(1)
+    assert message.attributes["payloadType"] == "NameOnly"
+    assert message.data.decode() == store.name(f"Observation/{made['id']}")
+
+
+@pytest.mark.rule("fhir.pubsub.large-binary", f"{FHIR_METHODS}/Binary-create")
+def test_a_large_binary_is_announced_without_its_data(
+    new_store: Callable[..., FhirClient], channel: Channel
+) -> None:
+    config = {"pubsubTopic": channel.topic, "sendFullResource": True}
+    store = new_store(notificationConfigs=[config])
+    assert store.post("/Binary", b"x" * 12_000_000, content_type="text/plain").status_code == 201
+    (message,) = channel.take(1)
+    assert message.attributes["payloadType"] == "FullResource"
+    announced = json.loads(message.data)
+    assert announced["contentType"] == "text/plain"
+    (reason,) = announced["_data"]["extension"]
+    assert ("data" in announced, reason["valueCode"]) == (False, "unsupported")
 
 
 @pytest.mark.rule("fhir.durability.kill", DECISION)

@@ -89,7 +89,7 @@ class HealthcareService(HttpService):
             OperationMethods(self.operations, self.resources),
             *dicom,
             *fhir_handlers(
-                FhirStores(database, publisher, self.resources, behaviour),
+                FhirStores(database, publisher, self.resources, behaviour, topic_exists),
                 self.operations,
                 objects,
             ),

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from localcloud.auth.agents import healthcare_agent
+from localcloud.auth.caller import current
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.errors import GoogleError
 from localcloud.healthcare.fhir.contention import Contention
@@ -18,8 +20,9 @@ from localcloud.healthcare.fhir.outcomes import FhirError
 from localcloud.healthcare.fhir.records import MIGRATIONS, Records, drop_store, forget_hidden
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.work import Work
+from localcloud.healthcare.resources import forbidden
 from localcloud.healthcare.stores import Resources
-from localcloud.notify import Publisher
+from localcloud.notify import Publisher, TopicLookup
 from localcloud.state.database import Database
 
 _Result = TypeVar("_Result")
@@ -33,6 +36,8 @@ class FhirStores:
     ----------
     resources
         Where stores are administered; deleting a store deletes what is in it.
+    topic_exists
+        Lets a call fail whose notifications could not be sent.
     """
 
     def __init__(
@@ -41,11 +46,13 @@ class FhirStores:
         publisher: Publisher,
         resources: Resources,
         behaviour: BehaviourSwitch,
+        topic_exists: TopicLookup,
     ) -> None:
         database.migrate("healthcare.fhir", MIGRATIONS)
         self.definitions: Definitions = load()
         self._database = database
         self._resources = resources
+        self._topic_exists = topic_exists
         self.behaviour = behaviour
         self.contention = Contention(behaviour)
         self._outbox = Outbox(database, publisher)
@@ -140,7 +147,19 @@ class FhirStores:
         result = run(work)
         if not quietly:
             work.check_references()
+        if work.changes:
+            self._check_topics(settings)
         return result, enqueue(tx, settings, work.changes)
+
+    def _check_topics(self, settings: StoreSettings) -> None:
+        """Fail a call that could not tell of its changes, as Google does.
+
+        Source: FhirNotificationConfig.pubsubTopic of healthcare.v1
+        """
+        agent = current().acting_for(healthcare_agent(settings.name.split("/")[1]))
+        for topic in {destination.topic for destination in settings.destinations}:
+            if not (agent.allows("pubsub.topics.publish", topic) and self._topic_exists(topic)):
+                raise forbidden("pubsub.topics.publish", topic)
 
     def view(self, *, synchronous: bool) -> View:
         """Return what a search that starts now sees."""
