@@ -162,8 +162,8 @@ def test_of_many_concurrent_writers_none_is_lost(bucket: storage.Bucket) -> None
     def increment(_: int) -> None:
         while True:
             current = bucket.get_blob("counter")
-            number = int(current.download_as_text())
             try:
+                number = int(current.download_as_text())
                 bucket.blob("counter").upload_from_string(
                     str(number + 1), if_generation_match=current.generation
                 )
