@@ -6,7 +6,7 @@ import io
 import zlib
 
 # What a deflated dataset may grow to: the header is held in memory, the pixel data only counted.
-MAX_INFLATED_BYTES = 1 << 30
+MAX_INFLATED_BYTES = 512 << 20
 MAX_INFLATED_HEADER_BYTES = 32 << 20
 _STEP_BYTES = 1 << 20
 
