@@ -46,6 +46,9 @@ class Behaviour:
         Quota by method pattern (``healthcare.*.dicomStores.*``); beyond it a call answers 429.
     latency_seconds
         Time added to each call by method pattern (``vision.images.annotate``).
+    vision_computes
+        Whether Vision looks at images. Without it each readable image is answered with nothing
+        found, so that a benchmark of a caller measures the caller.
     """
 
     index_lag_seconds: float = 2.0
@@ -54,6 +57,7 @@ class Behaviour:
     contention: bool = True
     requests_per_minute: Mapping[str, int] = field(default_factory=dict)
     latency_seconds: Mapping[str, float] = field(default_factory=dict)
+    vision_computes: bool = True
 
     def latency_of(self, method_id: str) -> float:
         """Return the seconds added to a call: the sum over all patterns that match."""
@@ -140,7 +144,7 @@ def _problem(name: str, value: object) -> str | None:
     if name == "forbid_missing":
         choices = get_args(ForbidMissing)
         return None if value in choices else f"must be one of {', '.join(choices)}"
-    if name == "contention":
+    if name in ("contention", "vision_computes"):
         return None if isinstance(value, bool) else "must be true or false"
     if not isinstance(value, Mapping):
         return "must be an object of method patterns"

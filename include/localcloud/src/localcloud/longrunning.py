@@ -67,13 +67,16 @@ class Kind:
     prepare
         Runs before, outside any transaction; it may wait. What it raises fails the operation.
     finished
-        Changes the metadata when the operation ends, given it and the time.
+        Changes the metadata when the operation ends, given it, the outcome and the time.
+    is_short
+        Whether it may be done before its start is answered, where operations take no time.
     """
 
     response_type: str
     apply: Callable[[Json], Json]
     prepare: Callable[[Json], None] | None = None
-    finished: Callable[[Json, str], Json] = lambda metadata, _: metadata
+    finished: Callable[[Json, Json | GoogleError, str], Json] = lambda metadata, *_: metadata
+    is_short: bool = True
 
 
 class Operations:
@@ -105,13 +108,16 @@ class Operations:
         self._thread.join()
 
     def start(self, parent: str, kind: str, arguments: Json, metadata: Json) -> Json:
-        """Store an operation below ``parent`` and return it.
+        """Store an operation below ``parent``, which may be empty, and return it.
 
-        It is done already when operations take no time (``behaviour.operation_seconds``).
+        It is done already when it is short and operations take no time
+        (``behaviour.operation_seconds``).
         """
-        name = f"{parent}/operations/{secrets.randbelow(9 * 10**18) + 10**18}"
+        operation_id = secrets.randbelow(9 * 10**18) + 10**18
+        name = f"{parent}/operations/{operation_id}".removeprefix("/")
         body = {"name": name, "metadata": metadata}
-        at_once = self._behaviour.current.operation_seconds == 0 and self._begin(name)
+        no_wait = self._behaviour.current.operation_seconds == 0
+        at_once = no_wait and self._kinds[kind].is_short and self._begin(name)
         with self._database.write() as tx:
             tx.execute(
                 "INSERT INTO operations VALUES (?, ?, ?, ?, 0, ?)",
@@ -232,7 +238,8 @@ class Operations:
             if row is None or row["done"]:
                 return
             body = json.loads(row["body"])
-            body["metadata"] = self._kinds[row["kind"]].finished(body["metadata"], utc_now())
+            kind = self._kinds[row["kind"]]
+            body["metadata"] = kind.finished(body["metadata"], outcome, utc_now())
             body["done"] = True
             if isinstance(outcome, GoogleError):
                 code = _CODES.get(outcome.status, 2)

@@ -20,7 +20,7 @@ def begun(kind: str) -> dict[str, Any]:
     return {"@type": f"{TYPES}{kind}OperationMetadata", "genericMetadata": generic}
 
 
-def finished(metadata: dict[str, Any], now: str) -> dict[str, Any]:
+def finished(metadata: dict[str, Any], _: object, now: str) -> dict[str, Any]:
     """Return the metadata of an operation that ends."""
     generic = {**metadata["genericMetadata"], "updateTime": now}
     return {**metadata, "genericMetadata": generic}

@@ -6,50 +6,54 @@ edge of the image lacks that coordinate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from localcloud.errors import GoogleError
+from localcloud.vision.colours import dominant_colours
+from localcloud.vision.crops import crops
 from localcloud.vision.features import Feature
+from localcloud.vision.geometry import box, polygon, vertices
 from localcloud.vision.images import INVALID_ARGUMENT, Pixels
 from localcloud.vision.labels import labels
+from localcloud.vision.layout import text_response
 from localcloud.vision.salience import salient_regions
-from localcloud.vision.text import TextLine, read_lines
+from localcloud.vision.text import read_lines
+
+Json = dict[str, Any]
 
 UNIMPLEMENTED = 12
 OBJECT_NAME = "Salient region"
+_LIKELIHOODS = ("adult", "spoof", "medical", "violence", "racy")
 
 
-def annotate(pixels: Pixels, features: Sequence[Feature]) -> dict[str, Any]:
+def annotate(pixels: Pixels, features: Sequence[Feature], context: Mapping[str, Any]) -> Json:
     """Return the annotations; a feature not computed here leaves an error beside the others."""
-    response: dict[str, Any] = {}
-    refused = [f.name for f in features if f.name not in _ANNOTATORS]
+    response: Json = {}
+    errors: dict[str, int] = {}
+    refused = sorted({f.name for f in features if f.name not in _ANNOTATORS})
+    if refused:
+        unspecified = "TYPE_UNSPECIFIED" in refused
+        message = f"{', '.join(refused)}: the local Vision computes {', '.join(_ANNOTATORS)} only."
+        errors[message] = INVALID_ARGUMENT if unspecified else UNIMPLEMENTED
     for feature in features:
         if feature.name in _ANNOTATORS:
-            response |= _ANNOTATORS[feature.name](pixels, feature.maximum_results)
-    if refused:
-        names = ", ".join(sorted(set(refused)))
-        unspecified = "TYPE_UNSPECIFIED" in refused
-        response["error"] = {
-            "code": INVALID_ARGUMENT if unspecified else UNIMPLEMENTED,
-            "message": f"{names}: the local Vision computes {', '.join(_ANNOTATORS)} only.",
-        }
+            try:
+                response |= _ANNOTATORS[feature.name](pixels, feature.maximum_results, context)
+            except GoogleError as error:
+                errors[error.message] = UNIMPLEMENTED
+    if errors:
+        response["error"] = {"code": min(errors.values()), "message": " ".join(errors)}
     return {key: value for key, value in response.items() if value}
 
 
-def _objects(pixels: Pixels, maximum: int) -> dict[str, Any]:
+def _objects(pixels: Pixels, maximum: int, _: Mapping[str, Any]) -> Json:
     found = [
         {
             "name": OBJECT_NAME,
             "score": region.score,
             "boundingPoly": {
-                "normalizedVertices": _vertices(
-                    (
-                        (region.x0, region.y0),
-                        (region.x1, region.y0),
-                        (region.x1, region.y1),
-                        (region.x0, region.y1),
-                    )
-                )
+                "normalizedVertices": vertices(box(region.x0, region.y0, region.x1, region.y1))
             },
         }
         for region in salient_regions(pixels.gray)[:maximum]
@@ -57,7 +61,7 @@ def _objects(pixels: Pixels, maximum: int) -> dict[str, Any]:
     return {"localizedObjectAnnotations": found}
 
 
-def _labels(pixels: Pixels, maximum: int) -> dict[str, Any]:
+def _labels(pixels: Pixels, maximum: int, _: Mapping[str, Any]) -> Json:
     found = [
         {"description": name, "score": score, "topicality": score}
         for name, score in labels(pixels)[:maximum]
@@ -65,50 +69,41 @@ def _labels(pixels: Pixels, maximum: int) -> dict[str, Any]:
     return {"labelAnnotations": found}
 
 
-def _text(pixels: Pixels, _: int) -> dict[str, Any]:
-    lines = read_lines(pixels)
-    if not lines:
-        return {}
-    text = "\n".join(line.text for line in lines)
-    corners = [corner for line in lines for corner in line.corners]
-    xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
-    whole = _polygon(((left, top), (right, top), (right, bottom), (left, bottom)))
-    page = {
-        "width": pixels.gray.shape[1],
-        "height": pixels.gray.shape[0],
-        "blocks": [_block(line) for line in lines],
-    }
-    return {
-        "textAnnotations": [
-            {"description": text, "boundingPoly": whole},
-            *({"description": x.text, "boundingPoly": _polygon(x.corners)} for x in lines),
-        ],
-        "fullTextAnnotation": {"text": text, "pages": [page]},
-    }
+def _text(pixels: Pixels, _: int, __: Mapping[str, Any]) -> Json:
+    height, width = pixels.gray.shape
+    return text_response(read_lines(pixels), width, height)
 
 
-def _block(line: TextLine) -> dict[str, Any]:
-    return {
-        "blockType": "TEXT",
-        "boundingBox": _polygon(line.corners),
-        "confidence": line.score,
-    }
+def _properties(pixels: Pixels, maximum: int, _: Mapping[str, Any]) -> Json:
+    colours = dominant_colours(pixels, maximum)
+    return {"imagePropertiesAnnotation": {"dominantColors": {"colors": colours}}}
 
 
-def _polygon(corners: Iterable[tuple[int, int]]) -> dict[str, Any]:
-    return {"vertices": _vertices(corners)}
-
-
-def _vertices(corners: Iterable[tuple[float, float]]) -> list[dict[str, float]]:
-    return [
-        {axis: round(value, 6) for axis, value in zip("xy", corner, strict=True) if value}
-        for corner in corners
+def _crop_hints(pixels: Pixels, _: int, context: Mapping[str, Any]) -> Json:
+    given = context.get("cropHintsParams", {}).get("aspectRatios") or []
+    ratios = [float(ratio) for ratio in given if 0 < float(ratio) < float("inf")]
+    hints = [
+        {
+            "boundingPoly": polygon(box(crop.left, crop.top, crop.right, crop.bottom)),
+            "confidence": crop.importance,
+            "importanceFraction": crop.importance,
+        }
+        for crop in crops(pixels, ratios)
     ]
+    return {"cropHintsAnnotation": {"cropHints": hints}}
 
 
-_ANNOTATORS: dict[str, Callable[[Pixels, int], dict[str, Any]]] = {
+def _safe_search(_: Pixels, __: int, ___: Mapping[str, Any]) -> Json:
+    # Any likelihood would be a statement about what the image shows; nothing here can make one.
+    return {"safeSearchAnnotation": dict.fromkeys(_LIKELIHOODS, "UNKNOWN")}
+
+
+_ANNOTATORS: Mapping[str, Callable[[Pixels, int, Mapping[str, Any]], Json]] = {
     "OBJECT_LOCALIZATION": _objects,
     "LABEL_DETECTION": _labels,
     "TEXT_DETECTION": _text,
+    "DOCUMENT_TEXT_DETECTION": _text,
+    "IMAGE_PROPERTIES": _properties,
+    "CROP_HINTS": _crop_hints,
+    "SAFE_SEARCH_DETECTION": _safe_search,
 }

@@ -72,7 +72,7 @@ def image_bytes(image: Mapping[str, Any], objects: ObjectReader | None, where: s
 
 
 def decode(encoded: bytes) -> Pixels:
-    """Decode the first frame of an image.
+    """Decode the first frame of an image; its size is checked before anything is allocated for it.
 
     Raises
     ------
@@ -82,13 +82,19 @@ def decode(encoded: bytes) -> Pixels:
     try:
         with Image.open(BytesIO(encoded)) as image:
             if image.width * image.height > MAXIMUM_PIXELS:
-                raise ImageError(INVALID_ARGUMENT, f"The image exceeds {MAXIMUM_PIXELS} pixels.")
+                raise _too_many_pixels()
             if image.mode == "L":
                 gray = np.asarray(image)
                 return Pixels(np.broadcast_to(gray[:, :, None], (*gray.shape, 3)), gray)
             return Pixels(np.asarray(image.convert("RGB")), np.asarray(image.convert("L")))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+    except Image.DecompressionBombError:
+        raise _too_many_pixels() from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         raise ImageError(INVALID_ARGUMENT, "Bad image data.") from None
+
+
+def _too_many_pixels() -> ImageError:
+    return ImageError(INVALID_ARGUMENT, f"The image exceeds {MAXIMUM_PIXELS} pixels.")
 
 
 def _decode_base64(content: str, where: str) -> bytes:

@@ -1,43 +1,55 @@
-"""Cloud Vision v1, ``images:annotate`` in its three spellings.
+"""Cloud Vision v1: ``images:annotate`` and ``images:asyncBatchAnnotate`` in their three spellings.
 
 It answers with what it computes from the pixels, the same each time, and with nothing else:
 ``OBJECT_LOCALIZATION`` gives salient regions (see ``salience``), ``LABEL_DETECTION`` words for
 simple statistics (see ``labels``), ``TEXT_DETECTION`` recognised text. None of it is a diagnosis,
-nor what Google's models would say of the image. ``imageContext`` is accepted and changes nothing.
+nor what Google's models would say of the image. Of ``imageContext``, only the aspect ratios of
+crop hints change anything.
 
 Limits: https://cloud.google.com/vision/quotas
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from localcloud.behaviour import BehaviourSwitch
 from localcloud.contract.discovery import Contract
 from localcloud.errors import invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import HttpService, serves
-from localcloud.vision.annotate import annotate
-from localcloud.vision.features import read_features
-from localcloud.vision.images import ImageError, ObjectReader, decode, image_bytes
+from localcloud.longrunning import Operations
+from localcloud.state.database import Database
+from localcloud.vision.batches import BatchMethods, CloudObjects
+from localcloud.vision.requests import Requests
 
 MAXIMUM_IMAGES = 16
 MAXIMUM_BODY_BYTES = 10 * 1024 * 1024
 
 
 class VisionService(HttpService):
-    """Annotates images; without state.
+    """Annotates images; its only state are the operations of asynchronous batches.
 
     Parameters
     ----------
     objects
-        Reads the objects behind ``gs://`` image URIs; None makes each of these an error.
+        Reads the objects behind ``gs://`` image URIs and writes the results of batches.
     """
 
     name: ClassVar[str] = "vision"
 
-    def __init__(self, objects: ObjectReader | None = None) -> None:
+    def __init__(
+        self, objects: CloudObjects, database: Database, behaviour: BehaviourSwitch
+    ) -> None:
         super().__init__(Contract("vision", "v1"))
-        self._objects = objects
+        self._requests = Requests(objects, behaviour)
+        self._operations = Operations(database, behaviour)
+        self.register(BatchMethods(objects, self._requests, self._operations))
+        self._operations.resume()
+
+    def close(self) -> None:
+        """Stop working on operations; they go on at the next start."""
+        self._operations.close()
 
     @serves(
         "vision.images.annotate",
@@ -57,16 +69,8 @@ class VisionService(HttpService):
             raise invalid_argument(
                 f"Too many images per request: {len(requests)}; the limit is {MAXIMUM_IMAGES}."
             )
-        responses = [self._annotate(request, index) for index, request in enumerate(requests)]
-        return Reply.json({"responses": responses})
-
-    def _annotate(self, request: dict[str, Any], index: int) -> dict[str, Any]:
-        if not request.get("features") or request.get("image") is None:
-            raise invalid_argument("Request must specify image and features.")
-        features = read_features(request["features"])
-        try:
-            where = f"requests[{index}].image.content"
-            pixels = decode(image_bytes(request["image"], self._objects, where))
-        except ImageError as error:
-            return {"error": {"code": error.code, "message": error.message}}
-        return annotate(pixels, features)
+        answers = [
+            self._requests.answer(request, f"requests[{index}]")
+            for index, request in enumerate(requests)
+        ]
+        return Reply.json({"responses": answers})

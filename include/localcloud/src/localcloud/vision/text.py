@@ -1,4 +1,8 @@
-"""Text in images, read by RapidOCR; one annotation a line, where Google gives one a word."""
+"""Text in images, read line by line by RapidOCR.
+
+RapidOCR is an extra of this package: it asks for a build of OpenCV that needs a display. Whoever
+reads text without it is told how to install it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from localcloud.errors import GoogleError
 from localcloud.vision.images import Pixels
 
+_MISSING = (
+    "Reading text needs an extra of the local cloud: pip install 'localcloud[text]', "
+    "then start it anew."
+)
 _one_at_a_time = threading.Lock()
 
 
@@ -24,7 +33,13 @@ class TextLine:
 
 
 def read_lines(pixels: Pixels) -> list[TextLine]:
-    """Return the lines of text in reading order; takes about 0.4 s for 512 x 512."""
+    """Return the lines of text in reading order; takes about 0.4 s for 512 x 512.
+
+    Raises
+    ------
+    GoogleError
+        501 when RapidOCR is not installed.
+    """
     with _one_at_a_time:
         found, _ = _engine()(np.ascontiguousarray(pixels.rgb[:, :, ::-1]))
     height, width = pixels.gray.shape
@@ -41,7 +56,10 @@ def read_lines(pixels: Pixels) -> list[TextLine]:
 @cache
 def _engine() -> Any:
     # Loading the models takes a quarter of a second and memory that few runs need.
-    from rapidocr_onnxruntime import RapidOCR  # noqa: PLC0415
+    try:
+        from rapidocr_onnxruntime import RapidOCR  # noqa: PLC0415
+    except ImportError:
+        raise GoogleError.of(501, _MISSING) from None
 
     return RapidOCR()
 
