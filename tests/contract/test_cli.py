@@ -39,6 +39,7 @@ def test_it_announces_addresses_that_answer(start_cloud: StartCloud, tmp_path: P
             "storage": cloud.storage,
             "healthcare": cloud.storage,
             "pubsub": cloud.pubsub,
+            "vertex": cloud.vertex,
             "vision": cloud.vision,
             "secretmanager": cloud.secretmanager,
         }
