@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -59,6 +60,63 @@ def test_a_dataset_needs_a_free_and_valid_id_and_time_zone(datasets: Any, datase
     nowhere = {"timeZone": "Mars/Olympus"}
     refused = datasets.create(parent=LOCATION, datasetId=unique("admin"), body=nowhere)
     assert failure_of(refused) == 400
+
+
+@pytest.mark.rule("healthcare.datasets.create.race", f"{DATASETS}/create")
+def test_of_two_that_create_the_same_dataset_one_wins(cloud: Any) -> None:
+    dataset_id = unique("race")
+
+    def create(_: int) -> int:
+        datasets = datasets_api(cloud.healthcare)
+        try:
+            datasets.create(parent=LOCATION, datasetId=dataset_id, body={}).execute()
+        except HttpError as error:
+            return int(error.status_code)
+        return 200
+
+    with ThreadPoolExecutor(6) as pool:
+        codes = sorted(pool.map(create, range(6)))
+    assert codes == [200, 409, 409, 409, 409, 409]
+
+
+@pytest.mark.rule("healthcare.datasets.output_only", DATASETS)
+def test_what_is_output_only_is_ignored(datasets: Any) -> None:
+    dataset_id = unique("admin")
+    body = {"name": "projects/other/locations/eu/datasets/x", "satisfiesPzs": True}
+    operation = datasets.create(parent=LOCATION, datasetId=dataset_id, body=body).execute()
+    name = f"{LOCATION}/datasets/{dataset_id}"
+    assert datasets.get(name=name).execute() == {"name": name}
+    assert operation["response"]["name"] == name
+
+
+@pytest.mark.rule("healthcare.datasets.cmek", "https://cloud.google.com/healthcare-api/docs/cmek")
+def test_a_key_is_given_once_and_lies_where_the_dataset_is(datasets: Any) -> None:
+    def key_in(location: str) -> dict[str, Any]:
+        key = f"projects/contract/locations/{location}/keyRings/r/cryptoKeys/k"
+        return {"encryptionSpec": {"kmsKeyName": key}}
+
+    def create(location: str, body: dict[str, Any]) -> Any:
+        parent = f"projects/contract/locations/{location}"
+        return datasets.create(parent=parent, datasetId=unique("cmek"), body=body)
+
+    created = create("us-central1", key_in("us-central1")).execute()["response"]
+    assert created["encryptionSpec"] == key_in("us-central1")["encryptionSpec"]
+    assert "encryptionSpec" in create("eu", key_in("europe")).execute()["response"]
+    assert failure_of(create("us-central1", key_in("europe-west4"))) == 400
+    assert failure_of(create("us-central1", {"encryptionSpec": {"kmsKeyName": "k"}})) == 400
+    body = key_in("us-central1")
+    change = datasets.patch(name=created["name"], updateMask="encryptionSpec", body=body)
+    assert failure_of(change) == 400
+
+
+@pytest.mark.rule("healthcare.datasets.ids", f"{DATASETS}/create")
+@pytest.mark.parametrize("dataset_id", ["a", "A.b-c_9", "Bildgebung-Köln", "9" * 256])
+def test_ids_have_letters_of_any_script(datasets: Any, dataset_id: str) -> None:
+    parent = f"projects/{unique('project')}/locations/us-central1"
+    created = datasets.create(parent=parent, datasetId=dataset_id, body={}).execute()
+    name = f"{parent}/datasets/{dataset_id}"
+    assert created["response"]["name"] == name
+    assert datasets.get(name=name).execute() == {"name": name}
 
 
 @pytest.mark.rule("healthcare.datasets.list.pages", f"{DATASETS}/list")
@@ -124,6 +182,75 @@ def test_stores_are_filtered_by_label(datasets: Any, dataset: str) -> None:
     found = stores.list(parent=dataset, filter="labels.site=south").execute()
     assert [store["name"] for store in found["dicomStores"]] == [f"{dataset}/dicomStores/b"]
     assert failure_of(stores.list(parent=dataset, filter="name=b")) == 400
+
+
+@pytest.mark.rule("healthcare.dicomStores.list.operators", f"{DICOM_STORES}/list")
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("labels.site=north AND labels.tier=dev", {"a"}),
+        ("labels.site=south OR labels.tier=dev", {"a", "b"}),
+        ("NOT labels.site=north", {"b"}),
+        ('labels.site = "north" AND NOT labels.tier = "dev"', {"c"}),
+    ],
+)
+def test_a_filter_combines_labels(
+    datasets: Any, dataset: str, expression: str, expected: set[str]
+) -> None:
+    labels = {
+        "a": {"site": "north", "tier": "dev"},
+        "b": {"site": "south"},
+        "c": {"site": "north"},
+    }
+    stores = datasets.dicomStores()
+    for store_id, given in labels.items():
+        stores.create(parent=dataset, dicomStoreId=store_id, body={"labels": given}).execute()
+    found = stores.list(parent=dataset, filter=expression).execute()["dicomStores"]
+    assert {store["name"].rsplit("/", 1)[1] for store in found} == expected
+    mixed = "labels.a=1 AND labels.b=2 OR labels.c=3"
+    assert failure_of(stores.list(parent=dataset, filter=mixed)) == 400
+
+
+@pytest.mark.rule("healthcare.dicomStores.labels.limit", DICOM_STORES)
+def test_a_store_has_at_most_64_labels(datasets: Any, dataset: str) -> None:
+    stores = datasets.dicomStores()
+    labels = {f"k{number}": "" for number in range(64)}
+    stores.create(parent=dataset, dicomStoreId="full", body={"labels": labels}).execute()
+    body = {"labels": {**labels, "one-more": ""}}
+    assert failure_of(stores.create(parent=dataset, dicomStoreId="over", body=body)) == 400
+    name = f"{dataset}/dicomStores/full"
+    assert failure_of(stores.patch(name=name, updateMask="labels", body=body)) == 400
+
+
+@pytest.mark.rule("localcloud.stream_configs", DICOM_STORES)
+def test_streaming_to_bigquery_is_refused_by_name(datasets: Any, dataset: str) -> None:
+    stores = datasets.dicomStores()
+    body = {"streamConfigs": [{"bigqueryDestination": {"tableUri": "bq://p.d.t"}}]}
+    with pytest.raises(HttpError, match="stream_configs is not served") as caught:
+        stores.create(parent=dataset, dicomStoreId="s", body=body).execute()
+    assert caught.value.status_code == 501
+    assert stores.list(parent=dataset).execute() == {}
+
+
+@pytest.mark.rule("healthcare.dicomStores.patch.mask", f"{DICOM_STORES}/patch")
+def test_a_mask_names_whole_fields_that_can_change(datasets: Any, dataset: str) -> None:
+    stores = datasets.dicomStores()
+    name = stores.create(parent=dataset, dicomStoreId="s", body={}).execute()["name"]
+    topic = "projects/contract/topics/t"
+    body = {"labels": {"a": "b"}, "notificationConfig": {"pubsubTopic": topic}}
+    changed = stores.patch(name=name, updateMask="labels,notification_config", body=body).execute()
+    assert changed == {"name": name, **body}
+    for mask in (None, "", "name", "labels.a", "noSuchField"):
+        assert failure_of(stores.patch(name=name, updateMask=mask, body=body)) == 400, mask
+    assert stores.get(name=name).execute() == changed
+
+
+@pytest.mark.rule("healthcare.pages.limits", f"{DICOM_STORES}/list")
+@pytest.mark.parametrize("query", [{"pageSize": -1}, {"pageToken": "%%"}])
+def test_a_page_that_cannot_be_is_refused(
+    datasets: Any, dataset: str, query: dict[str, Any]
+) -> None:
+    assert failure_of(datasets.dicomStores().list(parent=dataset, **query)) == 400
 
 
 @pytest.mark.rule("healthcare.lists.empty", "https://protobuf.dev/programming-guides/json/")

@@ -5,6 +5,7 @@ Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 
 from localcloud.healthcare.operations import Operations
@@ -25,6 +26,11 @@ _LOCATIONS = "healthcare.projects.locations"
 _DATASETS = f"{_LOCATIONS}.datasets"
 _COLLECTION = "datasets"
 _MUTABLE = frozenset({"timeZone"})
+_SETTABLE = _MUTABLE | {"encryptionSpec"}
+_KEY_NAME = re.compile(r"projects/[^/]+/locations/([^/]+)/keyRings/[^/]+/cryptoKeys/[^/]+")
+# Where a key lies is named differently for the multi-region of Europe.
+# Source: https://cloud.google.com/healthcare-api/docs/cmek
+_KEY_LOCATIONS = {"eu": "europe"}
 _DATASET_TYPE = "type.googleapis.com/google.cloud.healthcare.v1.dataset.Dataset"
 
 # The multi-regions and regions a client is likely to name; nothing is stored in them here.
@@ -85,8 +91,12 @@ class DatasetMethods:
         parent = call.params["parent"]
         if parent.split("/")[-1] not in LOCATIONS:
             raise not_found("location", parent)
-        body = {**call.json(), "name": f"{parent}/datasets/{required_id(call, 'datasetId')}"}
+        name = f"{parent}/datasets/{required_id(call, 'datasetId')}"
+        # What is output only is ignored, as it is in every Google API.
+        body = {key: value for key, value in call.json().items() if key in _SETTABLE}
+        body["name"] = name
         _check_time_zone(body)
+        _check_key(body)
         created = self._resources.create(parent, _COLLECTION, body)
         response = {"@type": _DATASET_TYPE, **created}
         api_method = "dataset.DatasetService.CreateDataset"
@@ -127,6 +137,18 @@ def _check_time_zone(body: Json) -> None:
     # A machine without the tz database cannot tell a good name from a bad one.
     if name and known and name not in known:
         raise invalid(f"invalid time_zone {name!r}: give an IANA name such as America/New_York")
+
+
+def _check_key(body: Json) -> None:
+    """Check a customer-managed key by its name; nothing is encrypted with it here."""
+    if body.get("encryptionSpec") is None:
+        return
+    match = _KEY_NAME.fullmatch(body["encryptionSpec"].get("kmsKeyName") or "")
+    location = body["name"].split("/")[3]
+    if match is None:
+        raise invalid("invalid encryption_spec.kms_key_name: want the full name of a CryptoKey")
+    if match[1] != _KEY_LOCATIONS.get(location, location):
+        raise invalid(f"encryption_spec.kms_key_name must be in the dataset's location {location}")
 
 
 def _location(project: str, location: str) -> Json:

@@ -23,7 +23,7 @@ _RESOURCE_ID = re.compile(r"[\w.\-]{1,256}")
 _LABEL_KEY = re.compile(r"(?![A-Z0-9_\-])[\w\-]{1,63}")
 _LABEL_VALUE = re.compile(r"[\w\-]{0,63}")
 _TOPIC = re.compile(r"projects/[^/]+/topics/[^/]+")
-_LABEL_TERM = re.compile(r"labels\.([\w\-]+)\s*=\s*\"?([\w\-]*)\"?")
+_LABEL_TERM = re.compile(r"(NOT\s+)?labels\.([\w\-]+)\s*=\s*\"?([\w\-]*)\"?")
 
 Json: TypeAlias = dict[str, Any]
 
@@ -164,20 +164,29 @@ def _page_size(call: Call) -> int:
 
 def _decode_token(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
         raise invalid("invalid page_token") from error
 
 
 def label_filter(expression: str) -> Callable[[Json], bool]:
-    """Compile a list filter such as ``labels.site=north AND labels.tier=dev``.
+    """Compile a list filter such as ``labels.site=north AND NOT labels.tier=dev``.
 
-    Only labels can be filtered on, as the reference of dicomStores.list states.
+    Only labels can be filtered on, as the reference of dicomStores.list states. AND and OR in one
+    filter are refused: the reference does not say which of them goes first.
     """
-    wanted: dict[str, str] = {}
-    for term in filter(None, re.split(r"\s+AND\s+", expression.strip())):
-        match = _LABEL_TERM.fullmatch(term.strip())
-        if match is None:
-            raise invalid(f"invalid filter {term!r}: only labels.key=value joined by AND is served")
-        wanted[match[1]] = match[2]
-    return lambda body: wanted.items() <= body.get("labels", {}).items()
+    tokens = re.split(r"\s+(AND|OR)\s+", expression.strip())
+    terms = [_label_term(term) for term in tokens[::2] if term]
+    operators = set(tokens[1::2])
+    if len(operators) > 1:
+        raise invalid("invalid filter: AND and OR together are not served, use one of them")
+    combine = any if operators == {"OR"} else all
+    return lambda body: combine(term(body.get("labels", {})) for term in terms)
+
+
+def _label_term(text: str) -> Callable[[Mapping[str, str]], bool]:
+    match = _LABEL_TERM.fullmatch(text.strip())
+    if match is None:
+        raise invalid(f"invalid filter {text!r}: only labels.key=value with AND, OR, NOT is served")
+    negation, key, value = match.groups()
+    return lambda labels: (labels.get(key) == value) is not bool(negation)

@@ -229,6 +229,9 @@ def _check_store(kind: StoreKind, body: Json) -> None:
     legacy_topic = body.get("notificationConfig", {}).get("pubsubTopic")
     if legacy_topic:
         check_topic(legacy_topic)
+    if kind is DICOM and body.get("streamConfigs"):
+        message = "stream_configs is not served: the local cloud has no BigQuery to stream to"
+        raise GoogleError.of(501, message)
     if kind is FHIR and body.get("version", "VERSION_UNSPECIFIED") == "VERSION_UNSPECIFIED":
         raise invalid("version is required: set it to R4, STU3, DSTU2 or R5")
 
