@@ -17,7 +17,9 @@ from tests.contract.conftest import StartCloud, localcloud_command
 
 README = "include/localcloud/README.md"
 STOP_SECONDS = 2.0
-EPHEMERAL = [f"--{name}-port=0" for name in ("storage", "pubsub", "vision", "secretmanager")]
+EPHEMERAL = [
+    f"--{name}-port=0" for name in ("storage", "pubsub", "vertex", "vision", "secretmanager")
+]
 
 
 def _fail(*options: str) -> str:
