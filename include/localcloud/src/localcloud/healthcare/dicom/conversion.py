@@ -1,7 +1,7 @@
 """Frames made fit for an encoder, and the header made true again.
 
-Lossy JPEG takes unsigned samples of 8 or 12 bits. Deeper and signed values are scaled and shifted,
-and the rescale slope and intercept undo it, so that Hounsfield units stay what they were.
+Lossy JPEG takes unsigned samples of 8 or 12 bits. Deeper and signed values are scaled and shifted
+to fit, and the rescale slope and intercept undo it, so that Hounsfield units stay what they were.
 Source: DICOM PS3.3 sections C.7.6.3.1 and C.11.1, PS3.5 section 8.2
 """
 
@@ -24,11 +24,10 @@ _MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
 class Conversion:
     """How the values of one instance are encoded.
 
-    ``offset`` is added and ``shift`` bits dropped; afterwards samples need ``bits`` bits.
+    ``offset`` is added and ``shift`` of the then ``bits`` bits are dropped.
     """
 
     encoding: Encoding
-    photometric: str
     bits: int
     offset: int
     shift: int
@@ -51,25 +50,36 @@ class Conversion:
             raise failed("colours of more than 8 bits cannot be transcoded to JPEG")
         if encoding.is_lossy and geometry.samples == 1 and not is_monochrome:
             raise failed(f"{photometric or 'such'} pixels cannot be compressed with loss")
-        is_scaled = bool(encoding.max_bits) and is_monochrome
+        plan = cls(encoding, stored, 0, 0)
         is_signed = dataset.get("PixelRepresentation") == 1
-        return cls(
-            encoding,
-            photometric,
-            stored,
-            1 << stored - 1 if is_scaled and is_signed else 0,
-            max(0, stored - encoding.max_bits) if is_scaled else 0,
-        )
+        if encoding.max_bits and is_monochrome and (is_signed or stored > encoding.max_bits):
+            half = 1 << stored - 1
+            return plan.fitted(-half, half - 1) if is_signed else plan.fitted(0, 2 * half - 1)
+        return plan
+
+    @property
+    def is_scaled(self) -> bool:
+        """Tell whether values change before they are encoded."""
+        return bool(self.offset or self.shift)
+
+    def fitted(self, low: int, high: int) -> Conversion:
+        """Return the same conversion for values of a narrower range, at a finer scale."""
+        bits = max(1, (high - low).bit_length())
+        shift = max(0, bits - self.encoding.max_bits)
+        return Conversion(self.encoding, bits, -low, shift)
 
     def encode(self, frame: np.ndarray) -> bytes:
         """Return a frame's codestream."""
-        if not self.offset and not self.shift:
+        if not self.is_scaled:
             return self.encoding.encode(frame, self.bits)
         values = frame.astype(np.int32) + self.offset >> self.shift
-        limit = (1 << self.bits - self.shift) - 1
-        return self.encoding.encode(
-            np.clip(values, 0, limit).astype(np.uint16), self.bits - self.shift
-        )
+        top = (1 << self.bits - self.shift) - 1
+        kind = np.uint8 if self._depth == 8 else np.uint16
+        return self.encoding.encode(np.clip(values, 0, top).astype(kind), self._depth)
+
+    @property
+    def _depth(self) -> int:
+        return 8 if self.bits - self.shift <= 8 else self.encoding.max_bits
 
     def describe(self, dataset: Dataset, frame: np.ndarray, ratio: float) -> None:
         """Make a header tell the truth of the encoded pixels.
@@ -84,15 +94,15 @@ class Conversion:
         if frame.ndim == 3:
             dataset.PhotometricInterpretation = self.encoding.colour
             dataset.PlanarConfiguration = 0
-        if self.offset or self.shift:
+        if self.is_scaled:
             slope = float(dataset.get("RescaleSlope") or 1)
             intercept = float(dataset.get("RescaleIntercept") or 0)
             dataset.RescaleSlope = slope * (1 << self.shift)
             dataset.RescaleIntercept = intercept - slope * self.offset
             dataset.PixelRepresentation = 0
-            dataset.BitsStored = self.bits - self.shift
-            dataset.HighBit = dataset.BitsStored - 1
-            dataset.BitsAllocated = 8 if dataset.BitsStored <= 8 else 16
+            dataset.BitsStored = self._depth
+            dataset.HighBit = self._depth - 1
+            dataset.BitsAllocated = 8 if self._depth == 8 else 16
             for keyword in (
                 "SmallestImagePixelValue",
                 "LargestImagePixelValue",

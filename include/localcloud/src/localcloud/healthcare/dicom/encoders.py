@@ -40,7 +40,7 @@ class Encoding:
     colour
         PhotometricInterpretation of the result of RGB.
     max_bits
-        Samples with more are scaled down; 0 for no limit.
+        Grey samples with more are scaled down, signed ones shifted; 0 for any, with a sign.
     max_colour_bits
         Colour samples with more are refused; 0 for no limit.
     """
@@ -59,8 +59,7 @@ class Encoding:
 def _jpeg(frame: np.ndarray, bits: int) -> bytes:
     if bits > 8:
         return bytes(imagecodecs.jpeg8_encode(frame, level=_JPEG_QUALITY, bitspersample=12))
-    small = frame.astype(np.uint8)
-    return bytes(imagecodecs.jpeg8_encode(small, level=_JPEG_QUALITY, subsampling="444"))
+    return bytes(imagecodecs.jpeg8_encode(frame, level=_JPEG_QUALITY, subsampling="444"))
 
 
 def _jpeg_lossless(frame: np.ndarray, bits: int) -> bytes:
@@ -124,7 +123,7 @@ ENCODINGS: dict[str, Encoding] = {
     f"{_PREFIX}202": Encoding(_htj2k),
     f"{_PREFIX}203": Encoding(partial(_htj2k, is_lossy=True), _HTJ2K_METHOD),
     JPEG_XL_LOSSLESS: Encoding(_jpeg_xl),
-    JPEG_XL: Encoding(partial(_jpeg_xl, distance=_JPEG_XL_DISTANCE), "ISO_18181_1", "XYB"),
+    JPEG_XL: Encoding(partial(_jpeg_xl, distance=_JPEG_XL_DISTANCE), "ISO_18181_1", "XYB", 16),
     "1.2.840.10008.1.2.5": Encoding(_rle),
     DEFLATED_FRAME: Encoding(_deflated),
 }

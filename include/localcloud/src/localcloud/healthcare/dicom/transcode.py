@@ -68,7 +68,8 @@ def transcode(data: bytes, target: str) -> bytes:
     dataset.file_meta.TransferSyntaxUID = UID(target)
     output = io.BytesIO()
     implicit = target == ImplicitVRLittleEndian
-    pydicom.dcmwrite(output, dataset, implicit_vr=implicit, little_endian=True)
+    # Forced, because pydicom does not know the newest transfer syntaxes.
+    pydicom.dcmwrite(output, dataset, implicit_vr=implicit, little_endian=True, force_encoding=True)
     return output.getvalue()
 
 
@@ -132,7 +133,12 @@ def _decode(source: FrameSource) -> None:
 def _encode(source: FrameSource, conversion: Conversion) -> None:
     frames: list[bytes] = []
     before_bytes = 0
-    for number in range(1, source.geometry.frames + 1):
+    numbers = range(1, source.geometry.frames + 1)
+    if conversion.is_scaled:
+        ranges = [(int(f.min()), int(f.max())) for f in map(source.array, numbers)]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        conversion = conversion.fitted(low, high)
+    for number in numbers:
         frame = source.array(number)
         frames.append(conversion.encode(frame))
         before_bytes += frame.nbytes
