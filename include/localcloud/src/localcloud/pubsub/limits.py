@@ -61,6 +61,10 @@ MIN_EXPIRATION_SECONDS = 24 * 3600
 MAX_PUSH_WINDOW = 64
 """Most pushes of one subscription under way at once; Google's window grows to thousands."""
 
+FIRST_CONNECT_SECONDS = 0.25
+"""After this a push connects anew, with twice the patience. Servers made for development queue as
+few as 5 connections; the system would try again for one that did not fit after 1, 3, 7 seconds."""
+
 MAX_PUSHED_BYTES = 20_000_000
 """Messages of one subscription in memory while they are pushed; a last one may go beyond."""
 

@@ -33,25 +33,33 @@ class Window:
     """How many pushes may be under way, and how long to hold back after refusals.
 
     It doubles within each round of successes and halves with a failure. Refusals in a row make
-    the pause before the next push grow from 100 ms to 60 s.
+    the pause before the next push grow from 100 ms to 60 s. Where connections queue up it halves,
+    too, and from then on grows by one in a round.
     Source: https://cloud.google.com/pubsub/docs/push#push_backoff
     """
 
-    size: int = limits.FIRST_PUSH_WINDOW
+    size: float = limits.FIRST_PUSH_WINDOW
+    threshold: float = limits.MAX_PUSH_WINDOW
+    """From where on the window grows slowly."""
     failures: int = 0
     resume_at: float = 0.0
 
     def succeeded(self) -> None:
         """Open by one for each success, which doubles the window within one round."""
-        self.size = min(self.size + 1, limits.MAX_PUSH_WINDOW)
+        growth = 1.0 if self.size < self.threshold else 1.0 / self.size
+        self.size = min(self.size + growth, limits.MAX_PUSH_WINDOW)
         self.failures = 0
         self.resume_at = 0.0
+
+    def congested(self) -> None:
+        """Close by half, to what the endpoint took before connections queued up."""
+        self.threshold = self.size = max(limits.FIRST_PUSH_WINDOW, self.size / 2)
 
     def failed(self, now: float) -> None:
         """Close by half and pause; failures of one round count once."""
         if now < self.resume_at:
             return
-        self.size = max(1, self.size // 2)
+        self.size = max(1.0, self.size / 2)
         # The exponent is capped where the longest pause has long been reached.
         pause = limits.MIN_PUSH_BACKOFF_SECONDS * 2.0 ** min(self.failures, 16)
         self.resume_at = now + min(pause, limits.MAX_PUSH_BACKOFF_SECONDS)
@@ -144,7 +152,7 @@ class _Push:
         wait_seconds = _IDLE_SECONDS
         now = self._queues.clock()
         room = Room(
-            self._window.size - len(self._under_way),
+            int(self._window.size) - len(self._under_way),
             limits.MAX_PUSHED_BYTES - self._under_way_bytes,
             pushed=True,
         )
@@ -185,9 +193,11 @@ class _Push:
     async def _deliver(self, subscription: Subscription, received: Any) -> None:
         clock = self._queues.clock
         request = push_request(subscription, received, clock())
-        status = await push_client.post(request, float(subscription.ack_deadline_seconds))
+        outcome = await push_client.post(request, float(subscription.ack_deadline_seconds))
+        if outcome.congested:
+            self._window.congested()
         try:
-            if status in _ACKNOWLEDGING:
+            if outcome.status in _ACKNOWLEDGING:
                 self._window.succeeded()
                 await self._queues.acknowledge(self._name, [received.ack_id])
             else:
