@@ -76,6 +76,10 @@ class BucketStore:
         rows = self._database.read("SELECT * FROM buckets WHERE name = ?", (name,))
         return _required(rows, name)
 
+    def all(self) -> list[Bucket]:
+        """Return the buckets of all projects."""
+        return [_of_row(row) for row in self._database.read("SELECT * FROM buckets ORDER BY name")]
+
     def list(self, project: str, prefix: str, after: str, limit: int) -> list[Bucket]:
         """Return a project's buckets by name, beginning after a name."""
         rows = self._database.read(
@@ -84,10 +88,6 @@ class BucketStore:
             (project, after, len(prefix), prefix, limit),
         )
         return [_of_row(row) for row in rows]
-
-    def all(self) -> list[Bucket]:
-        """Return the buckets of all projects."""
-        return [_of_row(row) for row in self._database.read("SELECT * FROM buckets ORDER BY name")]
 
     def insert(
         self, project: str, request: Mapping[str, Any], *, object_retention: bool = False

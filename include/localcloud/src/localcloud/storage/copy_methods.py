@@ -16,7 +16,8 @@ from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
 from localcloud.state.blobs import Blobs
 from localcloud.storage import customer_keys, rewriting
-from localcloud.storage.objects import ObjectStore, Target
+from localcloud.storage.object_reads import Target
+from localcloud.storage.objects import ObjectStore
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import Draft, ObjectVersion, check_object_name, writable
 

@@ -36,7 +36,7 @@ def split_related(content_type: str, body: Body) -> tuple[dict[str, Any], str | 
     _, metadata_at = _head(view, start + len(delimiter), second)
     headers, data_at = _head(view, second + 1 + len(delimiter), end)
     # The line break before a delimiter belongs to the delimiter.
-    if view[second - 1 : second] == b"\r" and view[end - 1 : end] == b"\r" and end > data_at:
+    if end > data_at and bytes(view[second - 1 : second]) == bytes(view[end - 1 : end]) == b"\r":
         end -= 1
     metadata = bytes(view[metadata_at:second])
     try:

@@ -13,7 +13,8 @@ from localcloud.storage import customer_keys
 from localcloud.storage.buckets import BucketStore
 from localcloud.storage.listing import Selection, list_page
 from localcloud.storage.media import download
-from localcloud.storage.objects import ObjectStore, Target
+from localcloud.storage.object_reads import Target
+from localcloud.storage.objects import ObjectStore
 from localcloud.storage.preconditions import Conditions
 
 

@@ -11,16 +11,15 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from localcloud.auth import caller
-from localcloud.errors import not_found
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.storage import retention, soft_delete, versions
 from localcloud.storage.buckets import Bucket, read_bucket
 from localcloud.storage.notifications import EventType, Notifications
+from localcloud.storage.object_reads import ObjectReads, Target, require_delete
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import (
     WRITABLE_FIELDS,
@@ -36,50 +35,17 @@ from localcloud.storage.rules import check_fields, check_time_change, created_fi
 _NO_CONDITIONS = Conditions()
 
 
-@dataclass(frozen=True)
-class Target:
-    """Which version a caller names, and what must hold of it."""
-
-    bucket: str
-    name: str
-    generation: int | None = None
-    conditions: Conditions = _NO_CONDITIONS
-
-
-class ObjectStore:
-    """The objects of all buckets; also reads them for the services that import from buckets."""
+class ObjectStore(ObjectReads):
+    """The objects of all buckets and the changes of them."""
 
     def __init__(self, database: Database, blobs: Blobs, notifications: Notifications) -> None:
-        self._database = database
-        self._blobs = blobs
+        super().__init__(database, blobs)
         self._notifications = notifications
         newest = database.read(
             "SELECT max(generation) AS newest FROM"
             " (SELECT generation FROM objects UNION ALL SELECT generation FROM soft_deleted)"
         )
         self._last_generation: int = newest[0]["newest"] or 0
-
-    def get(self, target: Target, *, soft_deleted: bool = False) -> ObjectVersion:
-        """Return the live version of an object, a given generation, or one that was deleted.
-
-        Raises
-        ------
-        GoogleError
-            404 when it does not exist, 412 or 304 when a condition does not hold.
-        """
-        table: versions.Table = "soft_deleted" if soft_deleted else "objects"
-        version = self._read(target, table)
-        required = versions.required(version, target.bucket, target.name, target.generation)
-        target.conditions.check(required.generation, required.metageneration, reading=True)
-        return required
-
-    def check_target(self, bucket: str, name: str, conditions: Conditions) -> None:
-        """Check early that an upload could succeed now."""
-        check_object_name(name)
-        found = self._read(Target(bucket, name))
-        conditions.check_version(found)
-        if found is not None:
-            _require_delete(bucket)
 
     def insert(self, draft: Draft, conditions: Conditions = _NO_CONDITIONS) -> ObjectVersion:
         """Make stored bytes the live version of an object."""
@@ -106,7 +72,7 @@ class ObjectStore:
         )
         attributes: dict[str, str] = {}
         if current is not None:
-            _require_delete(draft.bucket)
+            require_delete(draft.bucket)
             attributes["overwroteGeneration"] = str(current.generation)
             self._retire(tx, bucket, current, replaced_by=version)
         versions.write(tx, version)
@@ -185,43 +151,6 @@ class ObjectStore:
             )
             return self.insert_within(tx, deleted.draft(), target.conditions)
 
-    def list(self, bucket: str, prefix: str) -> list[str]:
-        """Return the names of all live objects below a prefix, sorted.
-
-        Raises
-        ------
-        GoogleError
-            404 when the bucket does not exist.
-        """
-        rows = self._database.read(
-            "SELECT name FROM objects WHERE bucket = ? AND live AND name >= ?"
-            " AND substr(name, 1, ?) = ? ORDER BY name",
-            (bucket, prefix, len(prefix), prefix),
-        )
-        if not rows:
-            self._require_bucket(bucket)
-        return [row["name"] for row in rows]
-
-    def read(self, bucket: str, name: str) -> bytes:
-        """Return the content of a live object.
-
-        Raises
-        ------
-        GoogleError
-            404 when it does not exist.
-        """
-        return self._blobs.read(self.get(Target(bucket, name)).sha256)
-
-    def size(self, bucket: str, name: str) -> int:
-        """Return how many bytes a live object has, so that a reader can bound what it reads.
-
-        Raises
-        ------
-        GoogleError
-            404 when it does not exist.
-        """
-        return self.get(Target(bucket, name)).size
-
     def write(self, bucket: str, name: str, data: bytes, content_type: str) -> None:
         """Store a live object, for the services that export to buckets.
 
@@ -295,28 +224,7 @@ class ObjectStore:
             soft_delete.keep(tx, version, bucket.soft_delete_seconds)
         self._notifications.record(tx, EventType.DELETE, version, attributes)
 
-    def _read(self, target: Target, table: versions.Table = "objects") -> ObjectVersion | None:
-        rows = self._database.read(
-            *versions.selection(target.bucket, target.name, target.generation, table)
-        )
-        if not rows:
-            self._require_bucket(target.bucket)
-            return None
-        return ObjectVersion.of_row(rows[0])
-
-    def _require_bucket(self, bucket: str) -> None:
-        if not self._database.read("SELECT 1 FROM buckets WHERE name = ?", (bucket,)):
-            raise not_found(f"The specified bucket does not exist: {bucket}.")
-
     def _next_generation(self) -> int:
         # Microseconds, as on Google; two within one microsecond still differ.
         self._last_generation = max(self._last_generation + 1, time.time_ns() // 1000)
         return self._last_generation
-
-
-def _require_delete(bucket: str) -> None:
-    """Refuse to replace an object to a caller that may only create some.
-
-    Source: https://cloud.google.com/storage/docs/access-control/iam-json (note on objects.insert)
-    """
-    caller.current().require("storage.objects.delete", f"projects/_/buckets/{bucket}")

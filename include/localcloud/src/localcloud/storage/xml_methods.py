@@ -18,7 +18,8 @@ from localcloud.state.blobs import Blobs
 from localcloud.storage import checksums, customer_keys, part_uploads, signed_urls, xml_documents
 from localcloud.storage.bucket_rules import is_name
 from localcloud.storage.media import download, served_headers
-from localcloud.storage.objects import ObjectStore, Target
+from localcloud.storage.object_reads import Target
+from localcloud.storage.objects import ObjectStore
 from localcloud.storage.part_uploads import Part, PartUploads
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import Draft, ObjectVersion, check_object_name
