@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import queue
-import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -13,7 +11,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud.pubsub_v1.subscriber.exceptions import AcknowledgeError, AcknowledgeStatus
 from google.pubsub_v1.types import StreamingPullRequest
-from tests.contract.pubsub.clients import Clients, data_of, eventually
+from tests.contract.pubsub.clients import Clients, data_of
 
 EXACTLY_ONCE = "https://cloud.google.com/pubsub/docs/exactly-once-delivery"
 ERROR_DETAILS = "https://github.com/googleapis/nodejs-pubsub/issues/1951"
@@ -127,28 +125,6 @@ def test_a_stream_confirms_acknowledgements_and_extensions(pubsub: Clients) -> N
         assert list(settled.invalid_ack_ids) == [MALFORMED]
     finally:
         requests.put(None)
-
-
-@pytest.mark.rule("pubsub.exactly_once.durability", EXACTLY_ONCE)
-def test_a_lease_outlives_a_killed_server_and_is_not_given_twice(
-    start_cloud: Any, connect: Callable[[str], Clients], tmp_path: Path
-) -> None:
-    with start_cloud(tmp_path) as running:
-        before = connect(running.pubsub)
-        topic = before.topic()
-        subscription = exactly_once(before, topic, ack_deadline_seconds=60)
-        before.publish(topic, b"held", b"stale")
-        held, stale = before.drain(subscription, 2)
-        before.nack(subscription, [stale])
-        running.process.send_signal(signal.SIGKILL)
-        running.process.wait(10)
-    with start_cloud(tmp_path) as running:
-        after = connect(running.pubsub)
-        assert data_of(after.pull_now(subscription)) == [b"stale"]
-        with pytest.raises(exceptions.InvalidArgument):
-            after.acknowledge(subscription, [stale])
-        after.acknowledge(subscription, [held])
-        assert eventually(lambda: after.is_empty(subscription))
 
 
 def _until_none(

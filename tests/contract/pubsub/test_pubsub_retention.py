@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.api_core import exceptions
-from tests.contract.pubsub.clients import Clients, data_of
+from tests.contract.pubsub.clients import Clients
 
 RETENTION = (
     "https://cloud.google.com/pubsub/docs/subscription-properties#message_retention_duration"
@@ -37,60 +38,96 @@ def grow_older(data: Path, age: timedelta) -> None:
                 )
 
 
-@pytest.mark.rule("pubsub.retention", RETENTION)
-def test_messages_go_when_their_retention_has_passed(
-    start_cloud: Any, connect: Callable[[str], Clients], tmp_path: Path
-) -> None:
-    with start_cloud(tmp_path) as running:
+@dataclass
+class Left:
+    """What each stage of age left of one message."""
+
+    after_20_minutes: dict[str, bool]
+    after_nearly_7_days: dict[str, bool]
+    after_7_days: dict[str, bool]
+    snapshot_lifetime: timedelta
+
+
+@pytest.fixture(scope="module")
+def left(
+    start_cloud: Any,
+    connect: Callable[[str], Clients],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Left:
+    data = tmp_path_factory.mktemp("aging")
+    with start_cloud(data) as running:
         pubsub = connect(running.pubsub)
         topic, keeping = pubsub.topic(), pubsub.topic(message_retention_duration=ONE_HOUR)
-        brief = pubsub.subscription(topic, message_retention_duration=TEN_MINUTES)
-        usual = pubsub.subscription(topic)
-        kept = pubsub.subscription(keeping, message_retention_duration=TEN_MINUTES)
-        retained = pubsub.subscription(
-            topic, message_retention_duration=TEN_MINUTES, retain_acked_messages=True
-        )
+        brief = {"message_retention_duration": TEN_MINUTES}
+        subscriptions = {
+            "brief": pubsub.subscription(topic, **brief),
+            "usual": pubsub.subscription(topic),
+            "kept by its topic": pubsub.subscription(keeping, **brief),
+            "acknowledged": pubsub.subscription(topic, **brief, retain_acked_messages=True),
+        }
         for each in (topic, keeping):
             pubsub.publish(each, b"aging")
-        pubsub.acknowledge(retained, pubsub.drain(retained, 1))
-        snapshot = pubsub.snapshot(usual)
-    grow_older(tmp_path, timedelta(minutes=20))
-    with start_cloud(tmp_path) as running:
+        acknowledged = subscriptions["acknowledged"]
+        pubsub.acknowledge(acknowledged, pubsub.drain(acknowledged, 1))
+        snapshot = pubsub.snapshot(subscriptions["usual"])
+
+    def look() -> dict[str, bool]:
+        pubsub.seek(acknowledged, time=LONG_AGO)
+        held = {name: pubsub.pull_now(each) for name, each in subscriptions.items()}
+        for name, received in held.items():
+            if received:
+                pubsub.nack(subscriptions[name], received)
+        return {
+            **{name: bool(received) for name, received in held.items()},
+            "snapshot": _is_there(pubsub, snapshot),
+        }
+
+    grow_older(data, timedelta(minutes=20))
+    with start_cloud(data) as running:
         pubsub = connect(running.pubsub)
-        assert pubsub.is_empty(brief)
-        pubsub.seek(retained, time=LONG_AGO)
-        assert pubsub.is_empty(retained)
-        assert data_of(pubsub.pull_now(usual)) == [b"aging"]
-        assert data_of(pubsub.pull_now(kept)) == [b"aging"]
-        pubsub.subscriber.get_snapshot(snapshot=snapshot)
-    grow_older(tmp_path, timedelta(days=6, hours=23, minutes=20))
-    with start_cloud(tmp_path) as running:
+        after_20_minutes = look()
+        request = {"subscription": subscriptions["usual"]}
+        second = pubsub.subscriber.create_snapshot(request=request)
+        lifetime = second.expire_time - datetime.now(UTC)
+    grow_older(data, timedelta(days=6, hours=23))
+    with start_cloud(data) as running:
         pubsub = connect(running.pubsub)
-        assert pubsub.is_empty(kept)
+        after_nearly_7_days = look()
         with pytest.raises(exceptions.FailedPrecondition, match="too old"):
-            pubsub.snapshot(usual)
-        assert data_of(pubsub.pull_now(usual)) == [b"aging"]
-    grow_older(tmp_path, timedelta(minutes=40))
-    with start_cloud(tmp_path) as running:
+            pubsub.snapshot(subscriptions["usual"])
+    grow_older(data, timedelta(minutes=41))
+    with start_cloud(data) as running:
         pubsub = connect(running.pubsub)
-        assert pubsub.is_empty(usual)
-        with pytest.raises(exceptions.NotFound):
-            pubsub.subscriber.get_snapshot(snapshot=snapshot)
+        return Left(after_20_minutes, after_nearly_7_days, look(), lifetime)
+
+
+def _is_there(pubsub: Clients, snapshot: str) -> bool:
+    try:
+        pubsub.subscriber.get_snapshot(snapshot=snapshot)
+    except exceptions.NotFound:
+        return False
+    return True
+
+
+@pytest.mark.rule("pubsub.retention", RETENTION)
+def test_messages_go_when_their_retention_has_passed(left: Left) -> None:
+    gone_first = {"brief": False, "acknowledged": False}
+    assert left.after_20_minutes == {
+        **gone_first,
+        "usual": True,
+        "kept by its topic": True,
+        "snapshot": True,
+    }
+    assert left.after_nearly_7_days == {
+        **gone_first,
+        "usual": True,
+        "kept by its topic": False,
+        "snapshot": True,
+    }
+    assert not any(left.after_7_days.values())
 
 
 @pytest.mark.rule("pubsub.snapshots.lifetime", REPLAY)
-def test_a_snapshot_lives_seven_days_less_the_age_of_its_backlog(
-    start_cloud: Any, connect: Callable[[str], Clients], tmp_path: Path
-) -> None:
-    with start_cloud(tmp_path) as running:
-        pubsub = connect(running.pubsub)
-        topic = pubsub.topic()
-        subscription = pubsub.subscription(topic)
-        pubsub.publish(topic, b"old")
-    grow_older(tmp_path, timedelta(days=3))
-    with start_cloud(tmp_path) as running:
-        pubsub = connect(running.pubsub)
-        request = {"name": pubsub.name("snapshots"), "subscription": subscription}
-        created = pubsub.subscriber.create_snapshot(request=request)
-        lifetime = created.expire_time - datetime.now(UTC)
-        assert abs(lifetime - timedelta(days=4)) < timedelta(minutes=5)
+def test_a_snapshot_lives_seven_days_less_the_age_of_its_backlog(left: Left) -> None:
+    expected = timedelta(days=7) - timedelta(minutes=20)
+    assert abs(left.snapshot_lifetime - expected) < timedelta(minutes=5)
