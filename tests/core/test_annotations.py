@@ -56,13 +56,19 @@ SIZES = st.lists(
 )
 
 
+def filled(sizes_bytes: list[int]) -> list[list[int]]:
+    """Return the indices of the images that each request holds."""
+    requests = fill_requests(enumerate(sizes_bytes), lambda image: image[1])
+    return [[index for index, _ in request] for request in requests]
+
+
 @given(SIZES)
 @example([468_000] * 40)
 @example([7_499_000, 0, 7_499_616, 0])
 @example([0] * 33)
 @settings(max_examples=25)
 def test_a_request_never_exceeds_a_limit_of_the_service(sizes_bytes: list[int]) -> None:
-    for request in fill_requests(sizes_bytes):
+    for request in filled(sizes_bytes):
         assert 1 <= len(request) <= DOCUMENTED_IMAGES
         assert len(request) == 1 or (
             body_bytes([sizes_bytes[index] for index in request]) <= DOCUMENTED_BYTES
@@ -71,13 +77,13 @@ def test_a_request_never_exceeds_a_limit_of_the_service(sizes_bytes: list[int]) 
 
 @given(SIZES)
 def test_every_image_is_sent_once_and_in_order(sizes_bytes: list[int]) -> None:
-    sent = [index for request in fill_requests(sizes_bytes) for index in request]
+    sent = [index for request in filled(sizes_bytes) for index in request]
     assert sent == list(range(len(sizes_bytes)))
 
 
 @given(SIZES)
 def test_a_request_is_not_closed_while_there_is_room(sizes_bytes: list[int]) -> None:
-    requests = list(fill_requests(sizes_bytes))
+    requests = filled(sizes_bytes)
     for request, following in pairwise(requests):
         with_next = [sizes_bytes[index] for index in (*request, following[0])]
         entries_bytes = sum(size * 4 / 3 + 600 for size in with_next)
@@ -86,13 +92,13 @@ def test_a_request_is_not_closed_while_there_is_room(sizes_bytes: list[int]) -> 
 
 @pytest.mark.parametrize("before", [[], [100], [100] * 16])
 def test_a_huge_image_still_goes_and_alone(before: list[int]) -> None:
-    requests = list(fill_requests([*before, 20_000_000, 100]))
+    requests = filled([*before, 20_000_000, 100])
     assert [len(before)] in requests
     assert requests[-1] == [len(before) + 1]
 
 
 def test_nothing_to_send_is_no_request() -> None:
-    assert list(fill_requests([])) == []
+    assert filled([]) == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ PIPELINE_CALLS = (
     "healthcare.projects.locations.datasets.dicomStores.studies.retrieveMetadata",
     "healthcare.projects.locations.datasets.dicomStores.studies.searchForInstances",
     "healthcare.projects.locations.datasets.dicomStores.studies.series.retrieveMetadata",
+    "healthcare.projects.locations.datasets.dicomStores.studies.series.retrieveSeries",
     "healthcare.projects.locations.datasets.dicomStores.studies.series.instances.retrieveInstance",
     "healthcare.projects.locations.datasets.dicomStores.studies.storeInstances",
     "healthcare.projects.locations.datasets.fhirStores.fhir.executeBundle",

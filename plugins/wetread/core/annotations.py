@@ -6,8 +6,9 @@ its labels describe the picture. Neither is a finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from wetread.core.findings import (
     SCORE_DECIMALS,
@@ -17,6 +18,8 @@ from wetread.core.findings import (
     ImageReference,
     Region,
 )
+
+_Image = TypeVar("_Image")
 
 IMAGES_PER_REQUEST = 16
 """Vision AI's limit for ``images:annotate`` (Cloud Vision, "Quotas and limits")."""
@@ -47,19 +50,21 @@ class ImageAnnotation:
     error: str | None = None
 
 
-def fill_requests(sizes_bytes: Iterable[int]) -> Iterator[list[int]]:
-    """Fill requests with images, by bytes first and count second; yield the images' indices.
+def fill_requests(
+    images: Iterable[_Image], size_bytes: Callable[[_Image], int]
+) -> Iterator[list[_Image]]:
+    """Fill requests with images in their order, by bytes first and count second.
 
     An image's share of the body is its base64 form, 4/3 of its size.
     """
-    request: list[int] = []
+    request: list[_Image] = []
     filled = 0
-    for index, size_bytes in enumerate(sizes_bytes):
-        share = (size_bytes + 2) // 3 * 4 + _BYTES_PER_IMAGE_ENTRY
+    for image in images:
+        share = (size_bytes(image) + 2) // 3 * 4 + _BYTES_PER_IMAGE_ENTRY
         if request and (filled + share > REQUEST_BYTES or len(request) == IMAGES_PER_REQUEST):
             yield request
             request, filled = [], 0
-        request.append(index)
+        request.append(image)
         filled += share
     if request:
         yield request

@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain
 
-from pydicom.dataset import Dataset
-
-from wetread.core.annotations import (
-    IMAGES_PER_REQUEST,
-    ImageAnnotation,
-    best_labels,
-    candidates,
-    fill_requests,
-)
+from wetread.core.annotations import ImageAnnotation, best_labels, candidates, fill_requests
 from wetread.core.findings import (
     AnalysisFindings,
     AnalysisSource,
     ImageReference,
     InstanceOutcome,
 )
-from wetread.core.pixels.encoding import encode_png
-from wetread.core.pixels.errors import PixelError
-from wetread.core.pixels.reading import read_instance
-from wetread.core.pixels.rendering import render_frame
 from wetread.core.pixels.sampling import select_frames
 from wetread.core.plan import PlanRow
 from wetread.core.settings import Settings
+from wetread.gcp.concurrency import ahead
 from wetread.gcp.dicomweb import SOP_INSTANCE_UID, DicomWebClient, values
+from wetread.gcp.series_images import Picture, SeriesImages
 from wetread.gcp.vision import VisionClient
 
 VISION_MODEL = ("google-cloud-vision", "v1")
 """Name and version of the model that candidates come from."""
-
-
-@dataclass(frozen=True)
-class _Image:
-    """A frame as Vision AI will see it, or the reason why it will not."""
-
-    frame: ImageReference
-    png: bytes = b""
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,67 +54,39 @@ class SeriesAnalysis:
             [item for item in metadata if wanted.intersection(values(item, SOP_INSTANCE_UID))],
             sampled_frames_per_series=self.settings.sampled_frames_per_series,
         )
-        annotated: list[tuple[ImageReference, ImageAnnotation]] = []
+        pictures = SeriesImages(
+            self.dicomweb,
+            self.settings.download_concurrency,
+            self.settings.frame_limit_bytes,
+            self.subject,
+        ).pictures(study_instance_uid, sampled, len(metadata))
         reasons = dict.fromkeys(row.sop_instance_uids, "not-sampled")
-        for images in self._images(study_instance_uid, sampled):
-            readable = [image for image in images if image.reason is None]
-            for image in images:
-                if image.reason:
-                    reasons[image.frame.sop_instance_uid] = image.reason
-            for image, annotation in zip(readable, self._annotate(readable), strict=True):
-                refused = "vision-refused" if annotation.error else "analysed"
-                reasons[image.frame.sop_instance_uid] = refused
-                annotated.append((image.frame, annotation))
+        annotations = dict(self._annotate(_readable(pictures, reasons)))
+        for frame, annotation in annotations.items():
+            refused = "vision-refused" if annotation.error else "analysed"
+            reasons[frame.sop_instance_uid] = refused
+        # Files arrive in any order; findings are written in the order of the geometry.
+        annotated = [(frame, annotations[frame]) for frame in sampled if frame in annotations]
         return self._findings(row, annotated, reasons, created_at)
 
-    def _images(
-        self, study_instance_uid: str, sampled: Sequence[ImageReference]
-    ) -> Iterator[list[_Image]]:
-        """Yield the sampled frames in order, a request's worth at a time, so memory is bounded."""
+    def _annotate(
+        self, pictures: Iterable[Picture]
+    ) -> Iterator[tuple[ImageReference, ImageAnnotation]]:
+        """Ask for a request's worth of pictures at a time, while the next ones are rendered."""
 
-        def render(frames: list[ImageReference]) -> list[_Image]:
-            return self._render(study_instance_uid, frames)
-
-        by_instance = [
-            list(group) for _, group in groupby(sampled, key=lambda f: f.sop_instance_uid)
-        ]
-        with ThreadPoolExecutor(self.settings.download_concurrency) as pool:
-            for start in range(0, len(by_instance), IMAGES_PER_REQUEST):
-                chunk = by_instance[start : start + IMAGES_PER_REQUEST]
-                yield [image for images in pool.map(render, chunk) for image in images]
-
-    def _render(self, study_instance_uid: str, frames: list[ImageReference]) -> list[_Image]:
-        blob = self.dicomweb.retrieve_instance(
-            study_instance_uid,
-            frames[0].series_instance_uid,
-            frames[0].sop_instance_uid,
-            self.subject,
-        )
-        try:
-            dataset = read_instance(blob)
-        except PixelError as error:
-            return [_Image(frame, reason=error.reason) for frame in frames]
-        return [self._render_frame(dataset, frame) for frame in frames]
-
-    def _render_frame(self, dataset: Dataset, frame: ImageReference) -> _Image:
-        limit_bytes = self.settings.frame_limit_bytes
-        try:
-            rendered = render_frame(dataset, frame.frame_number, limit_bytes=limit_bytes)
-        except PixelError as error:
-            return _Image(frame, reason=error.reason)
-        return _Image(frame, encode_png(rendered.pixels))
-
-    def _annotate(self, images: Sequence[_Image]) -> list[ImageAnnotation]:
-        def annotate(indices: list[int]) -> list[ImageAnnotation]:
-            return self.vision.annotate(
-                [images[index].png for index in indices],
+        def annotate(request: Sequence[Picture]) -> list[tuple[ImageReference, ImageAnnotation]]:
+            answers = self.vision.annotate(
+                [picture.png for picture in request],
                 self.subject,
                 detect_text=self.settings.detect_text,
             )
+            return [
+                (picture.frame, answer) for picture, answer in zip(request, answers, strict=True)
+            ]
 
-        requests = fill_requests(len(image.png) for image in images)
-        with ThreadPoolExecutor(self.settings.vision_concurrency) as pool:
-            return [annotation for answer in pool.map(annotate, requests) for annotation in answer]
+        requests = fill_requests(pictures, lambda picture: len(picture.png))
+        for answers in ahead(self.settings.vision_concurrency, annotate, requests):
+            yield from answers
 
     def _findings(
         self,
@@ -161,3 +113,12 @@ class SeriesAnalysis:
                 for uid, reason in reasons.items()
             ),
         )
+
+
+def _readable(arriving: Iterable[Sequence[Picture]], reasons: dict[str, str]) -> Iterator[Picture]:
+    """Yield the pictures that can be looked at, and note the reasons of the others."""
+    for picture in chain.from_iterable(arriving):
+        if picture.reason is None:
+            yield picture
+        else:
+            reasons[picture.frame.sop_instance_uid] = picture.reason

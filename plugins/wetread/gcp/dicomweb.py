@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from wetread.core.errors import problem
 from wetread.gcp.http import HttpApi, json_body
+from wetread.gcp.multipart import parts
+from wetread.gcp.retries import BROKEN_TRANSFER
 
 SOP_INSTANCE_UID = "00080018"
 """The tag of SOPInstanceUID, as DICOM JSON writes it."""
@@ -21,6 +24,9 @@ _REFUSED = (400, 409)
 """STOW-RS answers 409 for an instance it does not store, and 400 for a syntax it does not know."""
 
 _AS_STORED = "application/dicom; transfer-syntax=*"
+_ALL_AS_STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+_CHUNK_BYTES = 2**20
 
 
 class DicomWebClient:
@@ -92,6 +98,31 @@ class DicomWebClient:
         if blob is None:
             raise problem("not-found", f"the DICOM store does not hold an instance of {subject}.")
         return blob
+
+    def stream_series(
+        self, study_instance_uid: str, series_instance_uid: str, subject: str
+    ) -> Iterator[bytes]:
+        """Yield the Part 10 files of a series as they arrive, in the store's order.
+
+        One request for all of them. A connection that breaks ends the iteration early: whoever
+        needs every instance asks for the missing ones.
+        """
+        call = "healthcare.dicomStores.studies.series.retrieveSeries"
+        response = self._api.send(
+            "GET",
+            f"{self._base}/studies/{study_instance_uid}/series/{series_instance_uid}",
+            headers={"Accept": _ALL_AS_STORED},
+            call=call,
+            subject=subject,
+            accept_status=(200, *_MISSING),
+            stream=True,
+        )
+        with response:
+            if response.status_code != 200:
+                return
+            content_type = response.headers.get("Content-Type", "")
+            with suppress(*BROKEN_TRANSFER):
+                yield from parts(content_type, response.iter_content(_CHUNK_BYTES))
 
     def find_instance(
         self,

@@ -47,8 +47,13 @@ class HttpApi:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         data: bytes | None = None,
+        stream: bool = False,
     ) -> requests.Response:
         """Send one request; return the answer when its status is among ``accept_status``.
+
+        Parameters
+        ----------
+        stream : leave the body of the answer on the network; the caller reads and closes it
 
         Raises
         ------
@@ -66,6 +71,7 @@ class HttpApi:
                 headers=headers,
                 json=json,
                 data=data,
+                stream=stream,
                 timeout=TIMEOUT_SECONDS,
             )
             if response.status_code in RETRIABLE_HTTP_STATUS:

@@ -24,6 +24,14 @@ _TRANSPORT_FAILURES = (
     ConnectionError,
 )
 
+BROKEN_TRANSFER = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.Timeout,
+)
+"""How reading the body of an answer ends when the connection does."""
+
 
 def _is_retriable(error: BaseException) -> bool:
     if isinstance(error, exceptions.GoogleAPICallError):

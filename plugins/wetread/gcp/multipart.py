@@ -1,0 +1,41 @@
+"""The parts of a ``multipart/related`` answer, one after another, while it arrives (RFC 2387)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from email.message import Message
+
+_HEADERS_END = b"\r\n\r\n"
+
+
+def parts(content_type: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content of each part; no more than one part and one chunk is held.
+
+    A body that ends before its closing delimiter ends the iteration, its last part being lost.
+
+    Raises
+    ------
+    ValueError
+        The content type names no boundary.
+    """
+    delimiter = b"\r\n--" + _boundary(content_type)
+    held = bytearray(b"\r\n")  # so that the first delimiter looks like every other
+    searched, is_first = 0, True
+    for chunk in chunks:
+        held += chunk
+        while (end := held.find(delimiter, searched)) >= 0:
+            if not is_first:
+                yield bytes(memoryview(held)[held.find(_HEADERS_END) + len(_HEADERS_END) : end])
+            del held[: end + len(delimiter)]
+            searched, is_first = 0, False
+        # A delimiter may lie across two chunks.
+        searched = max(len(held) - len(delimiter), 0)
+
+
+def _boundary(content_type: str) -> bytes:
+    message = Message()
+    message["Content-Type"] = content_type
+    boundary = message.get_boundary()
+    if not boundary:
+        raise ValueError("the answer is not multipart")
+    return boundary.encode()
