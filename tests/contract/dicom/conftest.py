@@ -17,7 +17,7 @@ def store(cloud: Any) -> DicomStore:
     return DicomStore.create(cloud.healthcare)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bucket_of() -> Callable[[str], storage.Bucket]:
     """Make a new bucket on a Storage endpoint."""
 

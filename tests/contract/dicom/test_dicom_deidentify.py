@@ -34,6 +34,22 @@ MINIMAL = {"dicom": {"filterProfile": "MINIMAL_KEEP_LIST_PROFILE"}}
 BASIC = {"dicom": {"filterProfile": "ATTRIBUTE_CONFIDENTIALITY_BASIC_PROFILE"}}
 KEEP_ALL = {"dicom": {"filterProfile": "KEEP_ALL_PROFILE"}}
 
+# An image in each encoding, and objects without one.
+KINDS = (
+    "CT_small.dcm",
+    "ExplVR_BigEnd.dcm",
+    "MR_small_implicit.dcm",
+    "image_dfl.dcm",
+    "JPEG2000.dcm",
+    "SC_rgb_jpeg_dcmtk.dcm",
+    "liver_1frame.dcm",
+    "rtplan.dcm",
+    "rtdose.dcm",
+    "reportsi.dcm",
+    "waveform_ecg.dcm",
+    "examples_overlay.dcm",
+)
+
 
 def uids(dataset: Dataset) -> tuple[str, str, str]:
     return dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID
@@ -172,6 +188,22 @@ def test_the_basic_profile_reaches_into_a_structured_report(store: DicomStore) -
     names = {str(e.value) for e in original.iterall() if e.VR == "PN" and e.value}
     assert names
     assert not [name for name in names if name.encode() in files[0]]
+
+
+@pytest.mark.rule("dicom.deidentify.every_kind", GUIDE)
+@pytest.mark.parametrize("config", [MINIMAL, BASIC])
+def test_files_of_every_kind_lose_their_patient(store: DicomStore, config: dict[str, Any]) -> None:
+    for name in KINDS:
+        assert store.stow([shipped(name)]).status_code == 200, name
+    originals = [read(file) for file in files_of(store)]
+    operation, files = deidentify(store, config=config)
+    assert operation["metadata"]["counter"] == {"success": str(len(KINDS))}
+    assert len(files) == len(originals) == len(KINDS)
+    secrets = {str(dataset.PatientName) for dataset in originals if dataset.get("PatientName")}
+    secrets |= {dataset.PatientID for dataset in originals if len(dataset.get("PatientID", "")) > 3}
+    secrets |= {uid for dataset in originals for uid in uids(dataset)}
+    assert len(secrets) > 3 * len(KINDS)
+    assert not [s for s in secrets for file in files if s.encode() in file]
 
 
 @pytest.mark.rule("dicom.deidentify.keep_all", CONFIG)

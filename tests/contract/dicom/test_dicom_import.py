@@ -12,7 +12,7 @@ import pytest
 from google.cloud import storage
 from googleapiclient.errors import HttpError
 from tests.contract.dicom.files import ct_series, encoded
-from tests.contract.dicom.stores import DicomStore, datasets_api
+from tests.contract.dicom.stores import DicomStore, datasets_api, path_of
 
 IMPORT = (
     "https://cloud.google.com/healthcare-api/docs/reference/rest/v1"
@@ -32,6 +32,14 @@ def upload(bucket: storage.Bucket, files: dict[str, bytes]) -> None:
 def imported(store: DicomStore) -> set[str]:
     """Return the SOPInstanceUIDs in a store."""
     return {item["00080018"]["Value"][0] for item in store.get("/instances").json()}
+
+
+@pytest.fixture(scope="module")
+def many(cloud: Any, bucket_of: Callable[[str], storage.Bucket]) -> storage.Bucket:
+    """A bucket with so many slices that a client can act while they are imported."""
+    bucket = bucket_of(cloud.storage)
+    upload(bucket, {f"{n:03}.dcm": encoded(item) for n, item in enumerate(ct_series(MANY))})
+    return bucket
 
 
 @pytest.mark.rule("dicom.import.counters", IMPORT)
@@ -91,6 +99,8 @@ def test_importing_the_same_files_again_succeeds(store: DicomStore, bucket: stor
         ("a/*", {0, 1}),
         ("a/*.dcm", {0}),
         ("?/*", {0, 1, 3}),
+        ("a?1.dcm", {0}),
+        ("a/1.???", {0}),
         ("a/**", {0, 1, 2}),
         ("a/**.dcm", {0, 2}),
         ("**", {0, 1, 2, 3}),
@@ -142,16 +152,14 @@ def test_a_missing_bucket_or_object_fails_the_operation(
 
 
 @pytest.mark.rule("dicom.import.cancel", OPERATIONS)
-def test_a_cancelled_import_ends_early(store: DicomStore, bucket: storage.Bucket) -> None:
-    slices = ct_series(MANY)
-    upload(bucket, {f"{n}.dcm": encoded(item) for n, item in enumerate(slices)})
-    started = store.start_import(f"gs://{bucket.name}/**")
+def test_a_cancelled_import_ends_early(store: DicomStore, many: storage.Bucket) -> None:
+    started = store.start_import(f"gs://{many.name}/**")
     store.datasets.operations().cancel(name=started["name"], body={}).execute()
     operation = store.wait(started)
     assert operation["metadata"]["cancelRequested"]
     assert operation["error"]["code"] == CANCELLED
     counter = operation["metadata"].get("counter", {})
-    assert len(imported(store)) == int(counter.get("success", "0")) < len(slices)
+    assert len(imported(store)) == int(counter.get("success", "0")) < MANY
 
 
 @pytest.mark.rule("dicom.import.killed", OPERATIONS)
@@ -177,9 +185,9 @@ def test_an_import_killed_half_way_is_aborted_and_can_be_repeated(
         assert operation["error"]["code"] == ABORTED
         survivors = imported(store)
         assert 0 < len(survivors) < len(slices)
-        # Whatever is there is whole.
+        # Whatever is there is whole, the last ones above all.
         files = store.get("/instances").json()
-        for item in files:
+        for item in files[-20:]:
             study, series, instance = (
                 item[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")
             )
@@ -187,3 +195,60 @@ def test_an_import_killed_half_way_is_aborted_and_can_be_repeated(
             assert found.PixelData
         again = store.wait(store.start_import(f"gs://{bucket.name}/**"))
         assert again["metadata"]["counter"] == {"success": str(MANY)}
+
+
+@pytest.mark.rule("dicom.import.removed", IMPORT)
+def test_an_object_removed_while_an_import_runs_is_one_failed_file(
+    store: DicomStore, many: storage.Bucket
+) -> None:
+    last = many.blob(f"{MANY - 1:03}.dcm")
+    content = last.download_as_bytes()
+    operation = store.start_import(f"gs://{many.name}/**")
+    deadline = time.monotonic() + 10
+    while "counter" not in operation.get("metadata", {}):
+        assert time.monotonic() < deadline
+        operation = store.datasets.operations().get(name=operation["name"]).execute()
+    last.delete()
+    operation = store.wait(operation)
+    assert operation["metadata"]["counter"] == {"success": str(MANY - 1), "failure": "1"}
+    assert operation["error"]["message"].startswith("1 of 160 files")
+    many.blob(last.name).upload_from_string(content)
+
+
+@pytest.mark.rule(
+    "dicom.import.lag", "https://cloud.google.com/healthcare-api/docs/dicom#search_transaction"
+)
+def test_imported_instances_are_found_late_and_retrieved_at_once(
+    start_cloud: Any, bucket_of: Callable[[str], storage.Bucket], tmp_path: Path
+) -> None:
+    (dataset,) = ct_series(1)
+    with start_cloud(tmp_path, "--set", "index_lag_seconds=60") as late:
+        store = DicomStore.create(late.healthcare)
+        bucket = bucket_of(late.storage)
+        upload(bucket, {"one.dcm": encoded(dataset)})
+        store.wait(store.start_import(f"gs://{bucket.name}/one.dcm"))
+        assert store.get("/instances").json() == []
+        assert store.get(path_of(dataset)).status_code == 200
+        late.admin("PATCH", "behaviour", {"index_lag_seconds": 0})
+        assert imported(store) == {dataset.SOPInstanceUID}
+
+
+@pytest.mark.rule("localcloud.import.memory", IMPORT)
+def test_memory_does_not_grow_with_what_is_imported(
+    cloud: Any, store: DicomStore, bucket: storage.Bucket
+) -> None:
+    def peak_mebibytes() -> int:
+        status = Path(f"/proc/{cloud.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+    dataset = ct_series(1, Rows=2048, Columns=2048)[0]
+    dataset.PixelData = bytes(8 << 20)
+    original = bucket.blob("0.dcm")
+    original.upload_from_string(encoded(dataset))
+    for number in range(1, 60):
+        bucket.copy_blob(original, bucket, f"{number}.dcm")
+    Path(f"/proc/{cloud.process.pid}/clear_refs").write_text("5")
+    before = peak_mebibytes()
+    operation = store.wait(store.start_import(f"gs://{bucket.name}/*"))
+    assert operation["metadata"]["counter"] == {"success": "60"}
+    assert peak_mebibytes() - before < 240, "480 MiB were read"

@@ -176,15 +176,15 @@ class Rules:
         return Fate.KEEP
 
 
-# What these hold is judged item by item, for an SR document would be nothing without it.
-_JUDGED_INSIDE = frozenset(parse_tags(("ContentSequence", "GraphicAnnotationSequence")))
+# What it holds is judged item by item, for an SR document would be nothing without it.
+_CONTENT = Tag(tag_for_keyword("ContentSequence") or 0)
 
 
 def _basic_fate(tag: BaseTag, vr: str) -> Fate:
     # Without their data overlays and curves are not valid: the whole group goes.
     if tag.is_private or _is_repeated(tag, _OVERLAYS) or _is_repeated(tag, _CURVES):
         return Fate.REMOVE
-    if tag in _JUDGED_INSIDE:
+    if tag == _CONTENT:
         return Fate.KEEP
     return _basic_profile().get(tag, Fate.KEEP)
 
