@@ -49,6 +49,12 @@ def annotate(client: vision.ImageAnnotatorClient, *requests: Any) -> list[Any]:
     return list(client.batch_annotate_images(requests=list(requests)).responses)
 
 
+def needs_text(message: str) -> None:
+    """Skip where the local cloud says that its extra for text is not installed."""
+    if "localcloud[text]" in message:
+        pytest.skip(message)
+
+
 def post(url: str, body: object) -> tuple[int, Any]:
     sent = urllib.request.Request(  # noqa: S310 - the URL is the fixture's own
         url, json.dumps(body).encode(), {"content-type": "application/json"}
@@ -336,6 +342,7 @@ def test_text_is_read_only_when_asked_and_zero_coordinates_are_absent(cloud: Any
     asked = [{"image": image, "features": [{"type": t}]} for t in (4, 5)]
     _, answer = post(url, {"requests": asked})
     unasked, read = answer["responses"]
+    needs_text(read.get("error", {}).get("message", ""))
     assert "textAnnotations" not in unasked
     assert "1970" in read["fullTextAnnotation"]["text"]
     assert "1970" in read["textAnnotations"][0]["description"]
