@@ -99,6 +99,14 @@ def test_a_name_given_twice_is_refused(fhir: FhirClient) -> None:
     assert (answer.status_code, answer.json()["issue"][0]["code"]) == (400, "structure")
 
 
+@pytest.mark.rule("fhir.number.large", "https://hl7.org/fhir/R4/datatypes.html#decimal")
+def test_numbers_beyond_64_bits_are_kept_and_found(fhir: FhirClient) -> None:
+    value = {"value": 10**30, "unit": "1"}
+    made = fhir.create(observation(valueQuantity=value))
+    assert (made.status, made.body["valueQuantity"]) == (201, value)
+    assert made.body["id"] in fhir.search("Observation", {"value-quantity": "gt1e29"}).ids
+
+
 @pytest.mark.rule("fhir.id.format", f"{CONFORMANCE}#r4")
 @pytest.mark.parametrize("identifier", ["", "a" * 65, "a b", "a_b", "ä", "a/b", 7])
 def test_an_id_has_64_plain_characters(open_fhir: FhirClient, identifier: object) -> None:

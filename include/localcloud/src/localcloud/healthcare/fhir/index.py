@@ -178,14 +178,16 @@ def _date(value: Any) -> Iterator[_Value]:
 
 
 def _quantity(value: Any) -> Iterator[_Value]:
+    # As a float, because SQLite has no whole number beyond 64 bits.
     if isinstance(value, int | float):
-        yield None, None, value, value
+        yield None, None, float(value), float(value)
     elif isinstance(value, dict) and isinstance(number := value.get("value"), int | float):
         unit = value.get("code") or value.get("currency") or value.get("unit")
-        yield value.get("system"), unit, number, number
+        yield value.get("system"), unit, float(number), float(number)
     elif isinstance(value, dict) and ("low" in value or "high" in value):
         low = value.get("low", {}).get("value", float("-inf"))
-        yield None, None, low, value.get("high", {}).get("value", float("inf"))
+        high = value.get("high", {}).get("value", float("inf"))
+        yield None, None, float(low), float(high)
 
 
 _READERS: Mapping[str, Callable[[Any], Iterator[_Value]]] = {
