@@ -31,18 +31,6 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
-@dataclass(frozen=True)
-class _Details:
-    """What a gRPC interceptor hands on to the channel."""
-
-    method: str
-    timeout: float | None
-    metadata: Any
-    credentials: Any
-    wait_for_ready: bool | None
-    compression: Any
-
-
 class TokenInterceptor(
     grpc.UnaryUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
@@ -52,16 +40,9 @@ class TokenInterceptor(
     def __init__(self, token: Callable[[], str]) -> None:
         self._token = token
 
-    def _signed(self, details: Any) -> _Details:
+    def _signed(self, details: Any) -> Any:
         authorization = ("authorization", f"Bearer {self._token()}")
-        return _Details(
-            details.method,
-            details.timeout,
-            [*(details.metadata or ()), authorization],
-            details.credentials,
-            details.wait_for_ready,
-            details.compression,
-        )
+        return details._replace(metadata=[*(details.metadata or ()), authorization])
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         """Send one request with the token."""

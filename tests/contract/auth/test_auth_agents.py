@@ -128,6 +128,35 @@ def test_a_store_whose_agent_may_not_publish_takes_no_instance(
     assert len(pulled.received_messages) == 1
 
 
+@pytest.mark.rule("fhir.agent.notification", AGENT)
+def test_a_fhir_store_whose_agent_may_not_publish_takes_no_resource(
+    guarded: GuardedCloud, owner: Account, healthcare: Any, place: Place
+) -> None:
+    topic = f"projects/{PROJECT}/topics/{unique('topic')}"
+    subscription = f"projects/{PROJECT}/subscriptions/{unique('sub')}"
+    publisher = owner.publisher()
+    publisher.create_topic(name=topic)
+    owner.subscriber().create_subscription(name=subscription, topic=topic)
+    body = {"version": "R4", "notificationConfigs": [{"pubsubTopic": topic}]}
+    made = healthcare.fhirStores().create(
+        parent=place.dataset, fhirStoreId=unique("store"), body=body
+    )
+    url = f"{owner.cloud.healthcare}/v1/{made.execute()['name']}/fhir/Patient"
+    session, headers = owner.session(), {"Content-Type": "application/fhir+json"}
+
+    patient = '{"resourceType": "Patient"}'
+    refused = session.post(url, data=patient, headers=headers)
+    assert refused.status_code == 403
+    assert topic in refused.text
+    policy = publisher.get_iam_policy(request={"resource": topic})
+    policy.bindings.add(role="roles/pubsub.publisher", members=[guarded.agent("healthcare")])
+    publisher.set_iam_policy(request={"resource": topic, "policy": policy})
+    announced = session.post(url, data=patient, headers=headers).json()["id"]
+    pulled = owner.subscriber().pull(subscription=subscription, max_messages=5)
+    (received,) = pulled.received_messages
+    assert received.message.data.decode().endswith(f"/Patient/{announced}")
+
+
 @pytest.mark.rule(
     "storage.agent.notification",
     "https://cloud.google.com/storage/docs/reporting-changes#prereqs",

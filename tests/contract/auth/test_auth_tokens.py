@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import subprocess
@@ -19,7 +20,14 @@ from google.cloud import secretmanager, storage
 from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from grpc import insecure_channel
-from tests.contract.auth.clients import PROJECT, SCOPES, TIMEOUT_SECONDS, GuardedCloud, unique
+from tests.contract.auth.clients import (
+    PROJECT,
+    SCOPES,
+    TIMEOUT_SECONDS,
+    Account,
+    GuardedCloud,
+    unique,
+)
 from tests.contract.auth.conftest import Place
 from tests.contract.conftest import localcloud_command
 
@@ -31,7 +39,7 @@ _EXPIRY_SECONDS = 20.0
 
 
 def _get(url: str, token: str | None = None) -> requests.Response:
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    headers = {} if token is None else {"Authorization": f"Bearer {token}".encode("latin-1")}
     return requests.get(url, headers=headers, timeout=TIMEOUT_SECONDS)
 
 
@@ -85,6 +93,42 @@ def test_a_token_that_nobody_issued_gets_401(guarded: GuardedCloud) -> None:
         assert answer.status_code == 401
         assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
         assert _reason(answer) == "ACCESS_TOKEN_TYPE_UNSUPPORTED"
+
+
+@pytest.mark.rule("localcloud.auth.forged-token", "https://datatracker.ietf.org/doc/html/rfc8725")
+def test_a_forged_token_opens_nothing(guarded: GuardedCloud, owner: Account) -> None:
+    mallory = guarded.account()
+    now = int(time.time())
+    claims = {"iss": owner.email, "sub": owner.email, "iat": now, "exp": now + 60}
+    key = json.loads(mallory.key_file.read_text())
+    foreign = jwt.encode(crypt.RSASigner.from_service_account_info(key), claims).decode()
+    payload = foreign.split(".")[1]
+    public = crypt.RSASigner.from_service_account_info(json.loads(owner.key_file.read_text()))
+    kid = {"kid": public.key_id}
+
+    def unsigned(algorithm: str, signature: str) -> str:
+        header = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, **kid}).encode())
+        return f"{header.decode().rstrip('=')}.{payload}.{signature}"
+
+    minted = mallory.token()
+    body = base64.urlsafe_b64encode(json.dumps({"email": owner.email, "exp": now + 60}).encode())
+    forged = f"ya29.{body.decode().rstrip('=')}.{minted.rpartition('.')[2]}"
+    url = f"{guarded.cloud.secretmanager}/v1/projects/{PROJECT}/secrets"
+    for token in (
+        foreign,
+        unsigned("none", ""),
+        unsigned("HS256", "c2lnbmF0dXJl"),
+        unsigned("ES256", "c2lnbmF0dXJl"),
+        forged,
+        f"{minted}A",
+        "x" * 20_000,
+        "\xe9\xff",
+    ):
+        assert _get(url, token).status_code == 401
+    for authorization in ("Bearer", "Bearer ", f"Basic {minted}", minted):
+        answer = requests.get(url, headers={"Authorization": authorization}, timeout=30)
+        assert answer.status_code == 401
+    assert _get(url, owner.token()).ok
 
 
 @pytest.mark.rule("storage.auth.invalid-credentials", STATUS_CODES)

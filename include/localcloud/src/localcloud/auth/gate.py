@@ -45,7 +45,7 @@ class Gate:
         if not self.required:
             return service.handle(route, call)
         try:
-            caller = self._admit(service.contract.api, route, call)
+            caller = self._admit(service, route, call)
         except GoogleError as error:
             return _refusal(service, error, call)
         with acting_as(caller):
@@ -82,7 +82,7 @@ class Gate:
         Parameters
         ----------
         lookup
-            The values of the placeholders; a header's name gives the header.
+            The values of the placeholders; ``header:NAME`` gives a header.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class Gate:
             403 for the first permission that is missing, 400 when the request names no resource.
         """
         for need in _needs(method_id):
-            if need.header and not lookup(need.header):
+            if need.header and not lookup(f"header:{need.header}"):
                 continue
             resolved = need.resolve(lookup)
             if resolved is not None:
@@ -98,14 +98,19 @@ class Gate:
             elif not need.optional:
                 raise invalid_argument(f"{method_id} needs {need.resource}; the request has none.")
 
-    def _admit(self, api: str, route: Route, call: Call) -> Caller:
+    def _admit(self, service: HttpService, route: Route, call: Call) -> Caller:
         if _is_session(call):
             return UNRESTRICTED
         signer = signer_of(call, self.accounts) if call.media == "xml" else None
         authorization = call.headers.get("authorization", "")
         caller = (
-            self.principal(signer) if signer else self.caller(api, route.method_id, authorization)
+            self.principal(signer)
+            if signer
+            else self.caller(service.contract.api, route.method_id, authorization)
         )
+        if route.method_id not in TABLE and route.method_id not in service.served_methods():
+            # Nothing to guard: it answers 501.
+            return caller
         lookup = _HttpLookup(call, self._own_project(caller))
         self.check(caller, route.method_id, lookup)
         if (project := call.headers.get(_QUOTA_PROJECT)) and caller.email:
@@ -137,7 +142,7 @@ class Gate:
         }
         known_as = members | stand_for
         return any(
-            self._grants(permission, roles_of(known_as, policy)) for policy in place.policies
+            self._grants(permission, roles_of(known_as, policy)) for policy in place.policies()
         )
 
     def _project_roles(self, members: frozenset[str], project: str) -> frozenset[str]:
@@ -157,13 +162,15 @@ class _HttpLookup:
 
     def __call__(self, name: str) -> str:
         call = self._call
+        if name.startswith("header:"):
+            return call.headers.get(name.removeprefix("header:"), "")
         if name.startswith("?"):
             return call.query.get(name[1:]) or ""
         if name.startswith("."):
             return _field(call.json(), name[1:])
         if name == "@project":
             return self._paying_project()
-        return call.params.get(name) or call.headers.get(name, "")
+        return call.params.get(name, "")
 
     def _paying_project(self) -> str:
         if project := self._call.headers.get(_QUOTA_PROJECT):

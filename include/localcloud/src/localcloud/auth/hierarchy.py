@@ -7,7 +7,7 @@ Source: https://cloud.google.com/iam/docs/resource-hierarchy-access-control
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from localcloud.state.database import Database
 _BUCKETS = "projects/_/buckets/"
 _DATASET_SEGMENTS = 6
 _STORE_SEGMENTS = 8
+_CACHED_PROJECTS = 256
 _PUBSUB = frozenset({"topics", "subscriptions", "snapshots"})
 _POLICIES_OF_OTHERS = "SELECT policy FROM policies WHERE resource = ?"
 _POLICIES_OF_PUBSUB = "SELECT body FROM pubsub_policies WHERE resource = ?"
@@ -41,10 +42,13 @@ _DEFAULT_BUCKET_ROLES: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """A resource's project, None when it cannot be known, and the policies below the project's."""
+    """A resource's project, None when it cannot be known, and the policies below the project's.
+
+    ``policies`` is a function, because a role on the project often settles the matter.
+    """
 
     project: str | None
-    policies: Sequence[RolesByMember] = ()
+    policies: Callable[[], Sequence[RolesByMember]] = list
 
 
 class Hierarchy:
@@ -66,7 +70,7 @@ class Hierarchy:
         segments = resource.split("/")
         if len(segments) < 2 or segments[0] != "projects":
             return Place(None)
-        return Place(_project(segments), self._policies(segments))
+        return Place(_project(segments), functools.partial(self._policies, segments))
 
     def bucket_project(self, bucket: str) -> str | None:
         """Return the project of a bucket."""
@@ -100,10 +104,10 @@ class Hierarchy:
         rows = self._databases["storage"].read(_BUCKET, (name,))
         if not rows:
             return Place(None)
-        project = rows[0]["project"]
-        if rows[0]["policy"]:
-            return Place(project, [parsed(rows[0]["policy"])])
-        return Place(project, [parsed(json.dumps(default_bucket_policy(project)))])
+        project, policy = rows[0]
+        return Place(
+            project, lambda: [parsed(policy) if policy else _default_bucket_roles(project)]
+        )
 
 
 def default_bucket_policy(project: str) -> dict[str, object]:
@@ -113,6 +117,11 @@ def default_bucket_policy(project: str) -> dict[str, object]:
         for role, members in _DEFAULT_BUCKET_ROLES.items()
     ]
     return {"version": 1, "bindings": bindings}
+
+
+@functools.lru_cache(_CACHED_PROJECTS)
+def _default_bucket_roles(project: str) -> RolesByMember:
+    return roles_by_member(default_bucket_policy(project))
 
 
 def _project(segments: list[str]) -> str | None:

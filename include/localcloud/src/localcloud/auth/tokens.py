@@ -29,7 +29,7 @@ from localcloud.auth.keys import write_private
 LIFETIME_SECONDS = 3600
 _PREFIX = "ya29."
 _CLOCK_SKEW_SECONDS = 30
-_REMEMBERED_SIGNATURES = 1024
+_REMEMBERED_TOKENS = 1024
 _MAX_TOKEN_CHARACTERS = 16 << 10
 
 
@@ -43,6 +43,8 @@ class TokenRejected(Exception):
 
 @dataclass(frozen=True)
 class _Verified:
+    """A token that was found good once; ``key_id`` is empty for one minted here."""
+
     email: str
     key_id: str
     expires_at: float
@@ -102,29 +104,30 @@ class Tokens:
         TokenRejected
             When the token is unknown or expired, or its account is gone.
         """
-        if len(token) > _MAX_TOKEN_CHARACTERS or not token.isascii():
-            raise TokenRejected(expired=False)
-        minted = token.startswith(_PREFIX)
-        email = str(self._mint.open(token)["email"]) if minted else self._signed(token)
-        if self._accounts.find(email) is None:
-            raise TokenRejected(expired=False)
-        return email
-
-    def _signed(self, token: str) -> str:
-        with self._lock:
-            verified = self._verified.get(token)
+        verified = self._verified.get(token)
         if verified is None:
-            verified = self._verify(token)
-            with self._lock:
-                self._verified[token] = verified
-                while len(self._verified) > _REMEMBERED_SIGNATURES:
-                    self._verified.popitem(last=False)
+            verified = self._opened(token)
+            self._remember(token, verified)
         account = self._accounts.find(verified.email)
-        if account is None or account.key_id != verified.key_id:
+        if account is None or verified.key_id not in ("", account.key_id):
             raise TokenRejected(expired=False)
-        if verified.expires_at + _CLOCK_SKEW_SECONDS <= time.time():
+        if verified.expires_at <= time.time():
             raise TokenRejected(expired=True)
         return verified.email
+
+    def _opened(self, token: str) -> _Verified:
+        if len(token) > _MAX_TOKEN_CHARACTERS or not token.isascii():
+            raise TokenRejected(expired=False)
+        if not token.startswith(_PREFIX):
+            return self._verify(token)
+        claims = self._mint.open(token)
+        return _Verified(str(claims["email"]), "", float(claims["exp"]))
+
+    def _remember(self, token: str, verified: _Verified) -> None:
+        with self._lock:
+            self._verified[token] = verified
+            while len(self._verified) > _REMEMBERED_TOKENS:
+                self._verified.popitem(last=False)
 
     def _verify(self, token: str) -> _Verified:
         try:
@@ -132,8 +135,8 @@ class Tokens:
             account = self._accounts.find(str(claims.get("iss", "")))
             if account is None or claims.get("sub", account.email) != account.email:
                 raise TokenRejected(expired=False)
-            expires_at = float(claims.get("exp", 0))
-            if expires_at + _CLOCK_SKEW_SECONDS <= time.time():
+            expires_at = float(claims.get("exp", 0)) + _CLOCK_SKEW_SECONDS
+            if expires_at <= time.time():
                 raise TokenRejected(expired=True)
             jwt.decode(
                 token,
