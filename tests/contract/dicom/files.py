@@ -69,6 +69,14 @@ def encoded(dataset: Dataset) -> bytes:
     return output.getvalue()
 
 
+def forced(dataset: Dataset) -> bytes:
+    """Return a dataset as a file in a transfer syntax that pydicom may not know."""
+    output = io.BytesIO()
+    options = {"implicit_vr": False, "little_endian": True, "force_encoding": True}
+    pydicom.dcmwrite(output, dataset, **options)
+    return output.getvalue()
+
+
 def shipped(name: str) -> bytes:
     """Return one of the test files inside the pydicom wheel."""
     path = get_testdata_file(name, download=False)

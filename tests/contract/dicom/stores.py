@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ LOCATION = "projects/contract/locations/us-central1"
 _OPERATION_TIMEOUT_SECONDS = 30.0
 
 
+@functools.cache  # reading the discovery document takes longer than most tests
 def locations_api(base_url: str) -> Any:
     """Return Google's own client of projects.locations."""
     api = build(
