@@ -14,8 +14,8 @@ from typing import Any
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
-from localcloud.state.blobs import Blobs
 from localcloud.storage import customer_keys, rewriting
+from localcloud.storage.contents import Contents
 from localcloud.storage.object_reads import Target
 from localcloud.storage.objects import ObjectStore
 from localcloud.storage.preconditions import Conditions
@@ -29,9 +29,9 @@ _NOT_COPIED = frozenset({"temporaryHold", "eventBasedHold", "retention", "storag
 class CopyMethods:
     """``storage.objects``: copy, rewrite, move, compose."""
 
-    def __init__(self, objects: ObjectStore, blobs: Blobs) -> None:
+    def __init__(self, objects: ObjectStore, contents: Contents) -> None:
         self._objects = objects
-        self._blobs = blobs
+        self._contents = contents
 
     @serves("storage.objects.copy")
     def copy(self, call: Call) -> Reply:
@@ -90,7 +90,7 @@ class CopyMethods:
             bucket,
             name,
             # Parts are not read again on Google, so a composed object has no MD5.
-            replace(self._blobs.put_stream(self._joined(sources)), md5_b64=""),
+            replace(self._contents.put_stream(self._joined(sources)), md5_b64=""),
             request.get("destination") or {},
             component_count=sum(source.fields.get("componentCount", 1) for source in sources),
             encryption=key,
@@ -125,7 +125,7 @@ class CopyMethods:
 
     def _joined(self, sources: list[ObjectVersion]) -> Iterator[bytes]:
         for source in sources:
-            yield from self._blobs.chunks(source.sha256, 0, source.size)
+            yield from self._contents.chunks(source.sha256, 0, source.size)
 
 
 def _source_conditions(call: Call) -> Conditions:

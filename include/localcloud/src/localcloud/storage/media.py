@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from urllib.parse import quote
 
 from localcloud.http.call import Reply
-from localcloud.state.blobs import Blobs
+from localcloud.storage.contents import Contents
 from localcloud.storage.records import ObjectVersion
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -24,7 +24,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def download(version: ObjectVersion, blobs: Blobs, headers: Mapping[str, str]) -> Reply:
+def download(version: ObjectVersion, contents: Contents, headers: Mapping[str, str]) -> Reply:
     """Answer an object's data, or the range of it that was asked for."""
     answer = served_headers(version)
     content_type = version.fields["contentType"]
@@ -32,43 +32,43 @@ def download(version: ObjectVersion, blobs: Blobs, headers: Mapping[str, str]) -
         # Source: https://cloud.google.com/storage/docs/transcoding#decompressive_transcoding
         del answer["content-encoding"]
         answer["warning"] = "214 UploadServer gunzipped"
-        return Reply(200, _gunzipped(version, blobs), content_type, answer)
+        return Reply(200, _gunzipped(version, contents), content_type, answer)
     span = _span(headers.get("range", ""), version.size)
     if span is None:
-        return _answer(200, version, blobs, answer, (0, version.size))
+        return _answer(200, version, contents, answer, (0, version.size))
     start, end = span
     if start >= end:
         answer["content-range"] = f"bytes */{version.size}"
         return Reply(416, b"", "text/html", answer)
     answer["content-range"] = f"bytes {start}-{end - 1}/{version.size}"
-    return _answer(206, version, blobs, answer, span)
+    return _answer(206, version, contents, answer, span)
 
 
 def _answer(
     status: int,
     version: ObjectVersion,
-    blobs: Blobs,
+    contents: Contents,
     headers: dict[str, str],
     span: tuple[int, int],
 ) -> Reply:
     start, end = span
     content_type = version.fields["contentType"]
     if end - start <= _STREAM_ABOVE_BYTES:
-        return Reply(status, blobs.read(version.sha256, start, end), content_type, headers)
+        return Reply(status, contents.read(version.sha256, start, end), content_type, headers)
     headers["content-length"] = str(end - start)
-    return Reply(status, blobs.chunks(version.sha256, start, end), content_type, headers)
+    return Reply(status, contents.chunks(version.sha256, start, end), content_type, headers)
 
 
-def _gunzipped(version: ObjectVersion, blobs: Blobs) -> Iterator[bytes]:
+def _gunzipped(version: ObjectVersion, contents: Contents) -> Iterator[bytes]:
     """Unpack in pieces of bounded size, however far the content unfolds.
 
     Content that only claims to be gzip is sent as it is.
     """
-    if blobs.read(version.sha256, 0, len(_GZIP_MAGIC)) != _GZIP_MAGIC:
-        yield from blobs.chunks(version.sha256, 0, version.size)
+    if contents.read(version.sha256, 0, len(_GZIP_MAGIC)) != _GZIP_MAGIC:
+        yield from contents.chunks(version.sha256, 0, version.size)
         return
     unpacker = zlib.decompressobj(_GZIP)
-    for chunk in blobs.chunks(version.sha256, 0, version.size):
+    for chunk in contents.chunks(version.sha256, 0, version.size):
         packed = chunk
         while packed:
             yield unpacker.decompress(packed, _UNPACKED_CHUNK_BYTES)

@@ -7,10 +7,10 @@ from typing import Any
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Query, Reply
 from localcloud.http.service import serves
-from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.storage import customer_keys
 from localcloud.storage.buckets import BucketStore
+from localcloud.storage.contents import Contents
 from localcloud.storage.listing import Selection, list_page
 from localcloud.storage.media import download
 from localcloud.storage.object_reads import Target
@@ -22,10 +22,10 @@ class ObjectMethods:
     """``storage.objects``: get, list, patch, update, delete, restore."""
 
     def __init__(
-        self, database: Database, blobs: Blobs, buckets: BucketStore, objects: ObjectStore
+        self, database: Database, contents: Contents, buckets: BucketStore, objects: ObjectStore
     ) -> None:
         self._database = database
-        self._blobs = blobs
+        self._contents = contents
         self._buckets = buckets
         self._objects = objects
 
@@ -41,7 +41,7 @@ class ObjectMethods:
         key = customer_keys.of_headers(call.headers)
         if media:
             customer_keys.check(version, key)
-            return download(version, self._blobs, call.headers)
+            return download(version, self._contents, call.headers)
         if key is not None:
             customer_keys.check(version, key)
         return Reply.json(version.resource(call.base_url, with_checksums=key is not None))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from localcloud.auth import caller
 from localcloud.errors import not_found
-from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.storage import versions
+from localcloud.storage.contents import Contents
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import ObjectVersion, check_object_name
 
@@ -28,9 +28,9 @@ class Target:
 class ObjectReads:
     """Reads versions of objects, each from what is committed."""
 
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    def __init__(self, database: Database, contents: Contents) -> None:
         self._database = database
-        self._blobs = blobs
+        self._contents = contents
 
     def get(self, target: Target, *, soft_deleted: bool = False) -> ObjectVersion:
         """Return the live version of an object, a given generation, or one that was deleted.
@@ -79,7 +79,7 @@ class ObjectReads:
         GoogleError
             404 when it does not exist.
         """
-        return self._blobs.read(self.get(Target(bucket, name)).sha256)
+        return self._contents.read(self.get(Target(bucket, name)).sha256)
 
     def size(self, bucket: str, name: str) -> int:
         """Return how many bytes a live object has, so that a reader can bound what it reads.

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.storage import retention, soft_delete, versions
 from localcloud.storage.buckets import Bucket, read_bucket
+from localcloud.storage.contents import Contents
 from localcloud.storage.notifications import EventType, Notifications
 from localcloud.storage.object_reads import ObjectReads, Target, require_delete
 from localcloud.storage.preconditions import Conditions
@@ -38,8 +38,10 @@ _NO_CONDITIONS = Conditions()
 class ObjectStore(ObjectReads):
     """The objects of all buckets and the changes of them."""
 
-    def __init__(self, database: Database, blobs: Blobs, notifications: Notifications) -> None:
-        super().__init__(database, blobs)
+    def __init__(
+        self, database: Database, contents: Contents, notifications: Notifications
+    ) -> None:
+        super().__init__(database, contents)
         self._notifications = notifications
         newest = database.read(
             "SELECT max(generation) AS newest FROM"
@@ -75,6 +77,7 @@ class ObjectStore(ObjectReads):
             require_delete(draft.bucket)
             attributes["overwroteGeneration"] = str(current.generation)
             self._retire(tx, bucket, current, replaced_by=version)
+        self._contents.keep(tx, draft.blob)
         versions.write(tx, version)
         self._notifications.record(tx, EventType.FINALIZE, version, attributes)
         return version
@@ -159,7 +162,9 @@ class ObjectStore(ObjectReads):
         GoogleError
             404 when the bucket does not exist.
         """
-        self.insert(Draft(bucket, name, self._blobs.put(data), {"contentType": content_type}))
+        self.insert(
+            Draft(bucket, name, self._contents.put(memoryview(data)), {"contentType": content_type})
+        )
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:

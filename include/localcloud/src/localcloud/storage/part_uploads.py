@@ -89,6 +89,10 @@ class PartUploads:
             )
         return PartUpload(upload_id, bucket, name, json.loads(rows[0]["resource"]))
 
+    def store(self, data: memoryview) -> Blob:
+        """Store the content of a part; it is on disk when this returns."""
+        return self._blobs.put(data)
+
     def put(self, upload: PartUpload, number: int, blob: Blob) -> None:
         """Keep a part; one of the same number replaces it."""
         with self._database.write() as tx:

@@ -68,4 +68,5 @@ STEPS = (
       PRIMARY KEY (upload, number)
     )
     """,
+    "CREATE TABLE small_contents (sha256 TEXT PRIMARY KEY, content BLOB NOT NULL)",
 )

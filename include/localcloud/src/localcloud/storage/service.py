@@ -18,6 +18,7 @@ from localcloud.state.outbox import Outbox
 from localcloud.storage import fields, xml_documents, xml_methods
 from localcloud.storage.bucket_methods import BucketMethods, NotificationMethods
 from localcloud.storage.buckets import BucketStore
+from localcloud.storage.contents import Contents
 from localcloud.storage.copy_methods import CopyMethods
 from localcloud.storage.lifecycle import Lifecycle
 from localcloud.storage.notifications import Notifications
@@ -30,11 +31,6 @@ from localcloud.storage.schema import STEPS
 from localcloud.storage.upload_methods import UploadMethods
 from localcloud.storage.uploads import Uploads
 from localcloud.storage.xml_methods import XmlMethods
-
-_HELD_CONTENT = (
-    "SELECT sha256 FROM objects UNION SELECT sha256 FROM soft_deleted"
-    " UNION SELECT sha256 FROM parts"
-)
 
 
 class StorageService(HttpService):
@@ -63,20 +59,21 @@ class StorageService(HttpService):
     ) -> None:
         super().__init__(Contract("storage", "v1"))
         database.migrate("storage", STEPS)
-        blobs.sweep({row["sha256"] for row in database.read(_HELD_CONTENT)})
+        contents = Contents(database, blobs)
+        contents.sweep()
         notifications = Notifications(database, Outbox(database, publisher), topic_exists, base_url)
         buckets = BucketStore(database)
         parts = PartUploads(database, blobs)
-        self.objects = ObjectStore(database, blobs, notifications)
+        self.objects = ObjectStore(database, contents, notifications)
         self.lifecycle = Lifecycle(database, buckets, self.objects, parts)
-        methods = UploadMethods(self.contract, self.objects, blobs, Uploads(database, uploads))
-        self._xml = XmlMethods(self.objects, blobs, methods, parts)
+        methods = UploadMethods(self.contract, self.objects, contents, Uploads(database, uploads))
+        self._xml = XmlMethods(self.objects, contents, methods, parts)
         self.register(
             BucketMethods(buckets),
             PolicyMethods(buckets),
             NotificationMethods(notifications),
-            ObjectMethods(database, blobs, buckets, self.objects),
-            CopyMethods(self.objects, blobs),
+            ObjectMethods(database, contents, buckets, self.objects),
+            CopyMethods(self.objects, contents),
             methods,
         )
         notifications.flush()

@@ -12,8 +12,9 @@ from localcloud.contract.discovery import Contract
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
-from localcloud.state.blobs import Blob, Blobs
+from localcloud.state.blobs import Blob
 from localcloud.storage import checksums, customer_keys
+from localcloud.storage.contents import Contents
 from localcloud.storage.multipart import split_related
 from localcloud.storage.objects import ObjectStore
 from localcloud.storage.preconditions import Conditions
@@ -29,11 +30,11 @@ class UploadMethods:
     """The forms of ``storage.objects.insert``, told apart by ``uploadType`` and ``upload_id``."""
 
     def __init__(
-        self, contract: Contract, objects: ObjectStore, blobs: Blobs, uploads: Uploads
+        self, contract: Contract, objects: ObjectStore, contents: Contents, uploads: Uploads
     ) -> None:
         self._contract = contract
         self._objects = objects
-        self._blobs = blobs
+        self._contents = contents
         self._uploads = uploads
 
     @serves(_INSERT)
@@ -65,7 +66,7 @@ class UploadMethods:
         conditions = Conditions.of_query(call.query)
         # A request that must fail should not first write its data.
         self._objects.check_target(bucket, name, conditions)
-        blob = self._blobs.put(data)
+        blob = self._contents.put(data)
         checksums.check(blob, resource, call.headers)
         draft = Draft(bucket, name, blob, _with_encoding(call, resource), encryption=key)
         version = self._objects.insert(draft, conditions)
@@ -125,7 +126,7 @@ class UploadMethods:
         return Reply.json(outcome)
 
     def _complete(self, call: Call, session: Session) -> Blob:
-        blob = self._blobs.put_stream(self._uploads.chunks(session))
+        blob = self._contents.put_stream(self._uploads.chunks(session))
         try:
             checksums.check(blob, session.resource, call.headers)
         except GoogleError:

@@ -14,9 +14,9 @@ from urllib.parse import unquote
 from localcloud.contract.discovery import Route
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
-from localcloud.state.blobs import Blobs
 from localcloud.storage import checksums, customer_keys, part_uploads, signed_urls, xml_documents
 from localcloud.storage.bucket_rules import is_name
+from localcloud.storage.contents import Contents
 from localcloud.storage.media import download, served_headers
 from localcloud.storage.object_reads import Target
 from localcloud.storage.objects import ObjectStore
@@ -63,10 +63,10 @@ class XmlMethods:
     """Reads, writes and deletes objects; begins, fills and ends multipart uploads."""
 
     def __init__(
-        self, objects: ObjectStore, blobs: Blobs, uploads: UploadMethods, parts: PartUploads
+        self, objects: ObjectStore, contents: Contents, uploads: UploadMethods, parts: PartUploads
     ) -> None:
         self._objects = objects
-        self._blobs = blobs
+        self._contents = contents
         self._uploads = uploads
         self._parts = parts
 
@@ -96,7 +96,7 @@ class XmlMethods:
     def _get(self, call: Call) -> Reply:
         version = self._objects.get(_target(call))
         customer_keys.check(version, customer_keys.of_headers(call.headers))
-        reply = download(version, self._blobs, call.headers)
+        reply = download(version, self._contents, call.headers)
         metadata = version.fields.get("metadata", {})
         reply.headers |= {
             f"{_METADATA}{name}": str(value).encode().decode("latin-1")
@@ -110,7 +110,7 @@ class XmlMethods:
             raise GoogleError.of(501, "Copying by the XML API is not served; use rewrite.")
         target, key = _target(call), customer_keys.of_headers(call.headers)
         self._objects.check_target(target.bucket, target.name, target.conditions)
-        blob = self._blobs.put(call.payload.view)
+        blob = self._contents.put(call.payload.view)
         checksums.check(blob, {}, call.headers)
         draft = Draft(target.bucket, target.name, blob, _fields(call.headers), encryption=key)
         return _stored(self._objects.insert(draft, target.conditions))
@@ -145,7 +145,7 @@ class XmlMethods:
         number = call.query.integer("partNumber") or 0
         if not 0 < number <= part_uploads.MAX_PARTS:
             raise invalid_argument(f"partNumber must be 1 to {part_uploads.MAX_PARTS}.")
-        blob = self._blobs.put(call.payload.view)
+        blob = self._parts.store(call.payload.view)
         checksums.check(blob, {}, call.headers)
         self._parts.put(upload, number, blob)
         etag = Part(number, blob.sha256, blob.size, blob.md5_b64, "").etag
@@ -163,7 +163,7 @@ class XmlMethods:
     def _complete(self, call: Call) -> Reply:
         upload = self._upload(call)
         parts = _chosen(xml_documents.requested_parts(call.body), self._parts.parts(upload))
-        blob = self._blobs.put_stream(self._parts.joined(parts))
+        blob = self._contents.put_stream(self._parts.joined(parts))
         draft = Draft(
             upload.bucket,
             upload.name,
