@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl
 from localcloud.errors import invalid_argument
 from localcloud.http.body import Body
 
-# It also bounds memory: 10 MiB of JSON can become 270 MB of objects.
 # Source: https://cloud.google.com/healthcare-api/quotas and https://cloud.google.com/vision/quotas
 MAX_JSON_BYTES = 10 << 20
+# Bounds time and memory: "[],[],..." costs a parser forty times its bytes, and as many seconds.
+_MAX_JSON_CONTAINERS = 500_000
 
 _INT64 = re.compile(r"[+-]?\d{1,19}")
 
@@ -117,10 +118,15 @@ class Call:
             raise invalid_argument(
                 f"Request payload size exceeds the limit: {MAX_JSON_BYTES} bytes."
             )
-        if not self.body.strip():
+        body = self.body
+        if body.count(b"[") + body.count(b"{") > _MAX_JSON_CONTAINERS:
+            raise invalid_argument(
+                f"Invalid JSON payload received. It has more than {_MAX_JSON_CONTAINERS} objects."
+            )
+        if not body.strip():
             return {}
         try:
-            return json.loads(self.body)
+            return json.loads(body)
         except RecursionError:
             raise invalid_argument(
                 "Invalid JSON payload received. It is nested too deep."
