@@ -17,7 +17,8 @@ from localcloud.healthcare.fhir.definitions import Definitions, load
 from localcloud.healthcare.fhir.lag import NEWEST, View, microseconds_of
 from localcloud.healthcare.fhir.notifications import Outbox, enqueue
 from localcloud.healthcare.fhir.outcomes import FhirError
-from localcloud.healthcare.fhir.records import MIGRATIONS, Records, drop_store, forget_hidden
+from localcloud.healthcare.fhir.records import Records, drop_store, forget_hidden
+from localcloud.healthcare.fhir.schema import MIGRATIONS
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.work import Work
 from localcloud.healthcare.resources import forbidden
