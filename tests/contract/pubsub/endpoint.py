@@ -44,6 +44,11 @@ class Endpoint:
         return [each.data for each in list(self.requests)]
 
 
+class _Server(ThreadingHTTPServer):
+    # The base class refuses a sixth connection that waits.
+    request_queue_size = 128
+
+
 @contextmanager
 def endpoint(answer: Callable[[Received], int] = lambda _: 204) -> Iterator[Endpoint]:
     """Run an endpoint for the length of the block."""
@@ -69,8 +74,7 @@ def endpoint(answer: Callable[[Received], int] = lambda _: 204) -> Iterator[Endp
         def log_message(self, format: str, *args: Any) -> None:
             """Stay quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     state.url = f"http://127.0.0.1:{server.server_port}/push"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -67,10 +67,8 @@ def test_a_success_acknowledges(pubsub: Clients, status: int) -> None:
         subscription = pushed(pubsub, topic, server)
         pubsub.publish(topic, b"once")
         assert eventually(lambda: len(server.requests) == 1)
-        # A message that follows its answer shows that the first one was settled.
-        pubsub.publish(topic, b"twice")
-        assert eventually(lambda: server.data() == [b"once", b"twice"])
-        assert _owed(pubsub, subscription) == []
+        assert eventually(lambda: _unacknowledged(pubsub, topic, subscription) == [])
+        assert server.data() == [b"once"]
 
 
 @pytest.mark.rule("pubsub.push.refusing_codes", f"{PUSH}#receive_push")
@@ -110,8 +108,8 @@ def test_refusals_in_a_row_slow_the_pushing_down(pubsub: Clients) -> None:
         pubsub.subscriber.delete_subscription(subscription=subscription)
     times = [each.at for each in server.requests[:5]]
     pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8], abs=0.25)
-    assert pauses[3] > 2 * pauses[0]
+    longest = zip(pauses, [0.1, 0.2, 0.4, 0.8], strict=True)
+    assert all(pause >= 0.9 * expected for pause, expected in longest)
 
 
 @pytest.mark.rule("pubsub.push.retry_policy", RETRY)
@@ -305,7 +303,7 @@ def test_pushes_start_few_and_grow_in_number_with_success(pubsub: Clients) -> No
         assert not eventually(lambda: len(server.requests) > 4, within_seconds=0.3)
         gate.set()
         assert eventually(lambda: len(set(server.data())) == 300, within_seconds=20)
-        assert _owed(pubsub, subscription) == []
+        assert eventually(lambda: _unacknowledged(pubsub, topic, subscription) == [])
     assert 4 < server.most_at_once <= 64
 
 
@@ -387,10 +385,11 @@ def test_a_stuck_key_does_not_hold_up_another(pubsub: Clients) -> None:
         assert eventually(lambda: len(server.requests) == 22)
 
 
-def _owed(pubsub: Clients, subscription: str) -> list[bytes]:
-    """What a push subscription still holds: it is turned into a pulled one to see."""
-    pubsub.subscriber.modify_push_config(subscription=subscription, push_config={})
-    return data_of(pubsub.pull_now(subscription))
+def _unacknowledged(pubsub: Clients, topic: str, subscription: str) -> list[bytes]:
+    """What a subscription is owed, leased or not: a snapshot of it shows that to another one."""
+    viewer = pubsub.subscription(topic)
+    pubsub.seek(viewer, snapshot=pubsub.snapshot(subscription))
+    return data_of(pubsub.pull_now(viewer))
 
 
 def _decode(segment: str) -> dict[str, Any]:

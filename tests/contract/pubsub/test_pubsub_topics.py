@@ -8,6 +8,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from tests.contract.pubsub.clients import Clients
 
 REFERENCE = "https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#publisher"
+LABELS = "https://cloud.google.com/pubsub/docs/create-topic-labels"
 NAMES = "https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names"
 
 
@@ -82,6 +83,32 @@ def test_a_deleted_topic_leaves_its_subscriptions_and_their_backlog(pubsub: Clie
     orphan = pubsub.subscriber.get_subscription(subscription=subscription)
     assert orphan.topic == "_deleted-topic_"
     assert pubsub.pull(subscription)[0].message.data == b"kept"
+
+
+@pytest.mark.rule("pubsub.labels", LABELS)
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"Capital": ""},
+        {"1st": ""},
+        {"": "no-key"},
+        {"k" * 64: ""},
+        {"key": "v" * 64},
+        {"key": "dot.ted"},
+        {f"key-{number}": "" for number in range(65)},
+    ],
+    ids=["capital", "digit", "empty", "long-key", "long-value", "character", "count"],
+)
+def test_labels_out_of_form_are_refused(pubsub: Clients, labels: dict[str, str]) -> None:
+    topic = pubsub.topic(labels={"größe": "k_1-a", "k" * 63: "v" * 63})
+    subscription = pubsub.subscription(topic)
+    with pytest.raises(exceptions.InvalidArgument, match="label"):
+        pubsub.topic(labels=labels)
+    with pytest.raises(exceptions.InvalidArgument, match="label"):
+        pubsub.subscription(topic, labels=labels)
+    request = {"subscription": subscription, "labels": labels}
+    with pytest.raises(exceptions.InvalidArgument, match="label"):
+        pubsub.subscriber.create_snapshot(request=request)
 
 
 @pytest.mark.rule("pubsub.publish.limits", "https://cloud.google.com/pubsub/quotas")

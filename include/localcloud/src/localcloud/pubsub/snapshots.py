@@ -14,6 +14,7 @@ from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import limits, retention, subscriptions, topics
 from localcloud.pubsub.errors import already_exists, failed_precondition, invalid, not_found
+from localcloud.pubsub.labels import check_labels
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import DELETED_TOPIC, check_name, check_project, random_name
 from localcloud.pubsub.paging import page
@@ -35,6 +36,7 @@ def create(tx: Transaction, request: CreateSnapshotRequest, now: float) -> Snaps
     """
     name = request.name or random_name("snapshots", request.subscription)
     check_name("snapshots", name)
+    check_labels(request.labels)
     subscription = subscriptions.get(tx, request.subscription)
     subscriptions.require_attached(subscription)
     if _find(tx, name, now) is not None:
@@ -78,6 +80,7 @@ def update(tx: Transaction, changes: Snapshot, paths: Sequence[str], now: float)
     """Replace the fields that `paths` name."""
     snapshot = get(tx, changes.name, now)
     merge(changes, snapshot, paths, _UPDATABLE)
+    check_labels(snapshot.labels)
     if not now < _seconds(snapshot) <= now + limits.MAX_SNAPSHOT_SECONDS:
         raise invalid(
             "Invalid expire_time given: a snapshot expires within "

@@ -19,6 +19,7 @@ from localcloud.pubsub.errors import (
     not_served,
 )
 from localcloud.pubsub.filters import compile_filter
+from localcloud.pubsub.labels import check_labels
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import check_name, check_project, random_name
 from localcloud.pubsub.paging import page
@@ -174,6 +175,7 @@ def _check(subscription: Subscription) -> None:
     for field, _ in subscription.ListFields():
         if field.name in _NOT_SERVED:
             raise not_served(f"Subscription.{field.name}")
+    check_labels(subscription.labels)
     push_config.check(subscription.push_config)
     if subscription.enable_exactly_once_delivery and is_pushed(subscription):
         raise invalid("Exactly-once delivery is not supported for push subscriptions.")

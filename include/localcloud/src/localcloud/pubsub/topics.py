@@ -11,6 +11,7 @@ from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import limits
 from localcloud.pubsub.errors import already_exists, invalid, not_found, not_served
+from localcloud.pubsub.labels import check_labels
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import DELETED_TOPIC, check_name, check_project
 from localcloud.pubsub.paging import page
@@ -113,6 +114,7 @@ def _check(topic: Topic) -> None:
         # Refused, because it would be silently ignored.
         if field.name in _NOT_SERVED:
             raise not_served(f"Topic.{field.name}")
+    check_labels(topic.labels)
     if topic.HasField("message_retention_duration"):
         check_retention(retention_seconds(topic))
 
