@@ -34,7 +34,7 @@ class ObjectPattern:
 
     bucket: str
     prefix: str
-    expression: re.Pattern[str]
+    tokens: tuple[str, ...]
 
     @classmethod
     def parse(cls, uri: str) -> ObjectPattern:
@@ -55,19 +55,36 @@ class ObjectPattern:
                 " other wildcards in the path"
             )
         prefix = re.split(r"[*?]", path, maxsplit=1)[0]
-        return cls(bucket, prefix, re.compile(_expression(path), re.DOTALL))
+        tokens = tuple(filter(None, re.split(r"(\*\*|\*|\?)", path)))
+        return cls(bucket, prefix, tokens)
 
     def select(self, names: Sequence[str]) -> list[str]:
         """Return the matching names; a name that ends in a slash is a folder's placeholder."""
-        return [
-            name for name in names if self.expression.fullmatch(name) and not name.endswith("/")
-        ]
+        return [name for name in names if _matches(self.tokens, name) and not name.endswith("/")]
 
 
-def _expression(path: str) -> str:
-    meanings = {"**": ".*", "*": "[^/]*", "?": "."}
-    tokens = re.split(r"(\*\*|\*|\?)", path)
-    return "".join(meanings.get(token) or re.escape(token) for token in tokens)
+def _matches(tokens: Sequence[str], name: str) -> bool:
+    """Try all ways at once: a regular expression would try them one after the other."""
+    reached = {0}
+    for token in tokens:
+        if token == "**":
+            reached = set(range(min(reached, default=len(name) + 1), len(name) + 1))
+        elif token == "*":
+            reached = _spread(reached, name)
+        elif token == "?":
+            reached = {start + 1 for start in reached if start < len(name)}
+        else:
+            reached = {start + len(token) for start in reached if name.startswith(token, start)}
+    return len(name) in reached
+
+
+def _spread(starts: set[int], name: str) -> set[int]:
+    """Return where text without a slash can end that begins at one of the starts."""
+    reached = set(starts)
+    for position, character in enumerate(name):
+        if position in reached and character != "/":
+            reached.add(position + 1)
+    return reached
 
 
 @dataclass(frozen=True)
