@@ -34,7 +34,7 @@ class ObjectPattern:
 
     bucket: str
     prefix: str
-    tokens: tuple[str, ...]
+    pieces: tuple[str, ...]
 
     @classmethod
     def parse(cls, uri: str) -> ObjectPattern:
@@ -55,26 +55,26 @@ class ObjectPattern:
                 " other wildcards in the path"
             )
         prefix = re.split(r"[*?]", path, maxsplit=1)[0]
-        tokens = tuple(filter(None, re.split(r"(\*\*|\*|\?)", path)))
-        return cls(bucket, prefix, tokens)
+        pieces = tuple(filter(None, re.split(r"(\*\*|\*|\?)", path)))
+        return cls(bucket, prefix, pieces)
 
     def select(self, names: Sequence[str]) -> list[str]:
         """Return the matching names; a name that ends in a slash is a folder's placeholder."""
-        return [name for name in names if _matches(self.tokens, name) and not name.endswith("/")]
+        return [name for name in names if _matches(self.pieces, name) and not name.endswith("/")]
 
 
-def _matches(tokens: Sequence[str], name: str) -> bool:
+def _matches(pieces: Sequence[str], name: str) -> bool:
     """Try all ways at once: a regular expression would try them one after the other."""
     reached = {0}
-    for token in tokens:
-        if token == "**":
+    for piece in pieces:
+        if piece == "**":
             reached = set(range(min(reached, default=len(name) + 1), len(name) + 1))
-        elif token == "*":
+        elif piece == "*":
             reached = _spread(reached, name)
-        elif token == "?":
+        elif piece == "?":
             reached = {start + 1 for start in reached if start < len(name)}
         else:
-            reached = {start + len(token) for start in reached if name.startswith(token, start)}
+            reached = {start + len(piece) for start in reached if name.startswith(piece, start)}
     return len(name) in reached
 
 

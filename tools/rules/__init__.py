@@ -1,0 +1,1 @@
+"""The documented rules that the contract tests prove."""
