@@ -15,6 +15,7 @@ from tests.contract.fhir.fhir_client import (
     observation,
     patient,
     refer,
+    unique,
 )
 
 METHOD = f"{FHIR_METHODS}/search-type"
@@ -183,6 +184,33 @@ def test_tokens_are_found_by_what_they_display(clinic: Clinic) -> None:
     assert found(clinic, "Observation", {"code:text": "lung"}) == {clinic.nodule}
     assert found(clinic, "Observation", {"code:text": "NODULE size"}) == {clinic.nodule}
     assert found(clinic, "Observation", {"code:text": "odule"}) == set()
+
+
+def value_set(**content: Any) -> dict[str, Any]:
+    url = f"https://example.org/{unique()}"
+    return {"resourceType": "ValueSet", "url": url, "status": "active", **content}
+
+
+@pytest.mark.rule("fhir.search.in-value-set", METHOD)
+def test_codes_are_found_by_a_value_set_of_the_store(clinic: Clinic) -> None:
+    by_code = {"include": [{"system": LOINC, "concept": [{"code": "N"}, {"code": "T"}]}]}
+    whole = {"include": [{"system": LOINC}]}
+    other = {"include": [{"system": UNIT}]}
+    expanded = {"timestamp": "2026-01-01", "contains": [{"system": LOINC, "code": "BP"}]}
+    contents = [{"compose": by_code}, {"compose": whole}, {"compose": other, "expansion": expanded}]
+    made = [clinic.fhir.create(value_set(**content)).body for content in contents]
+    listed, all_codes, expansion = (item["url"] for item in made)
+    three = {clinic.nodule, clinic.pressure, clinic.note}
+    assert found(clinic, "Observation", {"code:in": listed}) == {clinic.nodule, clinic.note}
+    assert found(clinic, "Observation", {"code:not-in": listed}) == {clinic.pressure}
+    assert found(clinic, "Observation", {"code:in": all_codes}) == three
+    assert found(clinic, "Observation", {"code:in": expansion}) == {clinic.pressure}
+    assert found(clinic, "Observation", {"code:in": f"ValueSet/{made[2]['id']}"}) == {
+        clinic.pressure
+    }
+    assert found(clinic, "Patient", {"_has:Observation:subject:code:in": expansion}) == {clinic.ann}
+    absent = clinic.fhir.search("Observation", {"code:in": "https://example.org/absent"})
+    assert absent.status == 400
 
 
 @pytest.mark.rule("fhir.search.total", f"{SEARCH}#total")

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
+from localcloud.healthcare.fhir import value_sets
 from localcloud.healthcare.fhir.definitions import Definitions, Json
 from localcloud.healthcare.fhir.lag import View
 from localcloud.healthcare.fhir.pages import Cursor, after, fill, page_links
@@ -47,6 +48,9 @@ class Searcher:
         path, pairs
             The request below ``fhir`` and its query, for the bundle's links.
         """
+        for criterion in search.criteria:
+            for reference in criterion.value_sets():
+                value_sets.require(reference, self._settings.name, self._query)
         places = self._places(search)
         page = list(fill(self._query, [place[-1] for place in places[: search.count]]))
         matches = [row for _, row in page]

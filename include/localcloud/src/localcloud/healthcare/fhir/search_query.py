@@ -6,10 +6,11 @@ https://cloud.google.com/healthcare-api/docs/fhir and https://hl7.org/fhir/R4/se
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from localcloud.healthcare.fhir.criteria import split_alternatives
+from localcloud.healthcare.fhir import value_sets
+from localcloud.healthcare.fhir.criteria import split_alternatives, unescape
 from localcloud.healthcare.fhir.definitions import Definitions, SearchParameter
 from localcloud.healthcare.fhir.outcomes import FhirError, invalid_query, not_supported
 from localcloud.healthcare.fhir.pages import DEFAULT_COUNT, Cursor, decode_token, parse_count
@@ -20,7 +21,7 @@ _MAX_CRITERIA = 100
 _MAX_LINKS = 4
 
 _MODIFIERS = {
-    "token": {"missing", "not", "text"},
+    "token": {"missing", "not", "text", *value_sets.MODIFIERS},
     "string": {"missing", "exact", "contains"},
     "reference": {"missing"},
     "date": {"missing"},
@@ -49,6 +50,14 @@ class Criterion:
     values: tuple[str, ...] = ()
     chain: tuple[tuple[str, Criterion], ...] = ()
     referring: tuple[str, Criterion] | None = None
+
+    def value_sets(self) -> Iterator[str]:
+        """Yield the value sets that the criterion names, however deep."""
+        if self.modifier in value_sets.MODIFIERS:
+            yield from map(unescape, self.values)
+        followed = [*self.chain, *([self.referring] if self.referring else [])]
+        for _, inner in followed:
+            yield from inner.value_sets()
 
 
 @dataclass(frozen=True)

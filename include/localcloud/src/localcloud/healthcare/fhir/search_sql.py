@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from localcloud.healthcare.fhir import value_sets
 from localcloud.healthcare.fhir.criteria import split_parts, unescape
 from localcloud.healthcare.fhir.index import NARRATIVE, TEXT_SUFFIX, fold
 from localcloud.healthcare.fhir.lag import Sql, View
@@ -59,9 +60,12 @@ class Scope:
 
     def _plain(self, criterion: Criterion) -> Sql:
         parameter, modifier = criterion.parameter, criterion.modifier
-        terms = [term(parameter, modifier, value, self.base) for value in criterion.values]
+        if modifier in value_sets.MODIFIERS:
+            terms = [value_sets.listed(unescape(value), self.store) for value in criterion.values]
+        else:
+            terms = [term(parameter, modifier, value, self.base) for value in criterion.values]
         condition, arguments = _either(terms)
-        negation = "NOT " if modifier == "not" else ""
+        negation = "NOT " if modifier in {"not", "not-in"} else ""
         suffix = TEXT_SUFFIX if modifier == "text" else ""
         return (
             f"{negation}r.key IN (SELECT i.resource FROM fhir_index i"
