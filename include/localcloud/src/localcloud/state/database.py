@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from localcloud.state.group_sync import GroupSync
+
 _BUSY_TIMEOUT_SECONDS = 30.0
 Arguments = Sequence[Any] | Mapping[str, Any]
 
@@ -25,12 +27,14 @@ class Database:
         The file; its folder is created.
     synchronous
         ``FULL`` makes a commit survive a power cut, ``NORMAL`` only the death of the process.
+        ``FULL`` is done here, by a sync that commits share, and not by SQLite for each of them.
     """
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._synchronous = synchronous
+        log = path.with_name(f"{path.name}-wal")
+        self._group_sync = GroupSync(log) if synchronous == "FULL" else None
         self._write_lock = threading.RLock()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -41,12 +45,14 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Hold the one write transaction; commits at the end, rolls back on an exception.
 
-        A nested ``write`` of the same thread joins the outer transaction.
+        What was changed is durable when this ends. A nested ``write`` of the same thread joins
+        the outer transaction. Tables are made by ``migrate``.
         """
         with self._write_lock:
             if self._writer.in_transaction:
                 yield self._writer
                 return
+            before = self._writer.total_changes
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -56,6 +62,9 @@ class Database:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
                 raise
+            number = self._number(changed=self._writer.total_changes != before)
+        # Without the lock: others may commit meanwhile, and share the next sync.
+        self._wait(number)
 
     def read(self, sql: str, arguments: Arguments = ()) -> list[sqlite3.Row]:
         """Run one query on this thread's own connection; sees all that is committed."""
@@ -82,18 +91,32 @@ class Database:
             rows = self._writer.execute(
                 "SELECT version FROM schema_version WHERE component = ?", (component,)
             ).fetchall()
-            for version in range(rows[0]["version"] if rows else 0, len(steps)):
+            old = rows[0]["version"] if rows else 0
+            for version in range(old, len(steps)):
                 self._writer.executescript(f"BEGIN IMMEDIATE; {steps[version]};")
                 self._writer.execute(
                     "INSERT OR REPLACE INTO schema_version VALUES (?, ?)", (component, version + 1)
                 )
                 self._writer.execute("COMMIT")
+            self._wait(self._number(changed=old < len(steps)))
 
     def close(self) -> None:
         """Close every connection; nobody may use the database any more."""
         with self._write_lock:
             for connection in self._connections:
                 connection.close()
+            if self._group_sync:
+                self._group_sync.close()
+
+    def _number(self, *, changed: bool) -> int:
+        """Return what must be durable before an answer: one's own change, else what one saw."""
+        if self._group_sync is None:
+            return 0
+        return self._group_sync.written() if changed else self._group_sync.latest()
+
+    def _wait(self, number: int) -> None:
+        if self._group_sync is not None:
+            self._group_sync.wait(number)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -103,7 +126,8 @@ class Database:
             check_same_thread=False,
         )
         connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        # At checkpoints SQLite itself syncs the log before the database.
+        connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         self._connections.append(connection)
         return connection
