@@ -454,6 +454,25 @@ def test_an_unknown_field_is_refused_by_its_name(cloud: RunningCloud, secret: st
     assert requests.get(regional, timeout=10).status_code == 501
 
 
+@pytest.mark.rule("secretmanager.json.null", "https://protobuf.dev/programming-guides/json/")
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"replication": None},
+        {**AUTOMATIC, "topics": [None]},
+        {"replication": {"userManaged": {"replicas": [None]}}},
+        {**AUTOMATIC, "topics": {}},
+        [],
+    ],
+)
+def test_null_where_it_means_nothing_is_refused(cloud: RunningCloud, secret: object) -> None:
+    url = f"{cloud.secretmanager}/v1/{PARENT}/secrets?secretId=x-{uuid.uuid4().hex}"
+    answer = requests.post(url, json=secret, timeout=10)
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    unset = {**AUTOMATIC, "labels": {"a": None}, "expireTime": None}
+    assert requests.post(url, json=unset, timeout=10).status_code == 200
+
+
 @pytest.mark.rule("localcloud.secretmanager.durable", "include/localcloud/docs/secretmanager.md")
 def test_what_was_acknowledged_survives_a_kill(start_cloud: StartCloud, tmp_path: Path) -> None:
     with start_cloud(tmp_path) as running:

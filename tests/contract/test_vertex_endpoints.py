@@ -319,6 +319,27 @@ def test_model_servers_are_registered_at_the_start_and_at_the_admin_door(
         assert time.monotonic() - started < 5
 
 
+@pytest.mark.rule("vertex.json.null", "https://protobuf.dev/programming-guides/json/")
+def test_null_is_a_field_that_is_not_set_and_no_element_of_a_list(
+    clients: Clients, model: str
+) -> None:
+    def post(path: str, body: object) -> requests.Response:
+        return requests.post(f"{clients.url}/v1/{path}", json=body, timeout=10)
+
+    unset = {"displayName": "x", "clientConnectionConfig": None, "labels": {"a": None}}
+    made = post(f"{PARENT}/endpoints", unset).json()["response"]
+    assert "clientConnectionConfig" not in made
+    deployed = {"model": model, "dedicatedResources": {"machineSpec": None, "minReplicaCount": 1}}
+    spec = {"imageUri": "i", "ports": [None]}
+    for path, body in (
+        (f"{made['name']}:deployModel", {"deployedModel": deployed}),
+        (f"{PARENT}/models:upload", {"model": {"displayName": "x", "containerSpec": spec}}),
+        (f"{PARENT}/models:upload", {"model": None}),
+        (f"{PARENT}/endpoints", []),
+    ):
+        assert post(path, body).status_code == 400
+
+
 @pytest.mark.rule("localcloud.vertex.not-served", "include/localcloud/docs/vertex.md")
 def test_what_is_not_served_says_so(clients: Clients) -> None:
     endpoint = clients.create()

@@ -214,7 +214,9 @@ def test_the_caller_sees_the_status_and_the_words_of_the_server(
 
 
 @pytest.mark.rule("vertex.predict.instances-required", f"{REFERENCE}/predict")
-@pytest.mark.parametrize("body", [{}, {"instances": {"a": 1}}, {"instance": [1]}, [1], "x"])
+@pytest.mark.parametrize(
+    "body", [{}, {"instances": []}, {"instances": {"a": 1}}, {"instance": [1]}, [1], "x"]
+)
 def test_a_request_without_instances_never_reaches_the_model(
     clients: Clients, shared: str, server: ModelServer, body: object
 ) -> None:

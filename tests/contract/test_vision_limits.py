@@ -81,7 +81,13 @@ def test_content_goes_before_source(client: vision.ImageAnnotatorClient) -> None
 def test_a_negative_count_and_an_unknown_feature_fail_the_batch(cloud: RunningCloud) -> None:
     url = f"{cloud.vision}/v1/images:annotate"
     image = {"content": b64encode(BLANK).decode()}
-    for feature in ({"type": "LABEL_DETECTION", "maxResults": -1}, {"type": "X_RAY"}, {"type": 99}):
+    for feature in (
+        {"type": "LABEL_DETECTION", "maxResults": -1},
+        {"type": "LABEL_DETECTION", "maxResults": 1.5},
+        {"type": "X_RAY"},
+        {"type": 99},
+        None,
+    ):
         status, answer = post(url, {"requests": [{"image": image, "features": [feature]}]})
         assert (status, answer["error"]["status"]) == (400, "INVALID_ARGUMENT")
 

@@ -135,7 +135,8 @@ class _Parser:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    found, position = [], 0
+    found: list[tuple[str, str]] = []
+    position = 0
     text = text.rstrip()
     while position < len(text):
         after_comparator = found and found[-1][0] == "comparator"

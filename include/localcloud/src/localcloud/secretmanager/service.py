@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import google_crc32c
 
 from localcloud.auth.caller import current
+from localcloud.bodies import message_of
 from localcloud.contract.discovery import Contract
 from localcloud.errors import invalid_argument
 from localcloud.filtering import compile_filter
@@ -56,7 +57,7 @@ class SecretManagerService(HttpService):
     @serves(f"{_SECRETS}.create")
     def create(self, call: Call) -> Reply:
         secret_id = call.query.get("secretId")
-        return Reply.json(self._store.create(call.params["parent"], secret_id, call.json()))
+        return Reply.json(self._store.create(call.params["parent"], secret_id, message_of(call)))
 
     @serves(f"{_SECRETS}.get")
     def get(self, call: Call) -> Reply:
@@ -72,7 +73,7 @@ class SecretManagerService(HttpService):
         fields = [_camel(f) for f in (call.query.get("updateMask") or "").split(",") if f.strip()]
         if not fields:
             raise invalid_argument("updateMask is required; name the fields to change.")
-        return Reply.json(self._store.patch(call.params["name"], call.json(), fields))
+        return Reply.json(self._store.patch(call.params["name"], message_of(call), fields))
 
     @serves(f"{_SECRETS}.delete")
     def delete(self, call: Call) -> Reply:
@@ -81,7 +82,7 @@ class SecretManagerService(HttpService):
 
     @serves(f"{_SECRETS}.addVersion")
     def add_version(self, call: Call) -> Reply:
-        payload = call.json().get("payload") or {}
+        payload = message_of(call).get("payload") or {}
         data = _decode(payload.get("data"))
         checksum = payload.get("dataCrc32c")
         if checksum is not None and str(checksum) != str(google_crc32c.value(data)):
@@ -113,15 +114,15 @@ class SecretManagerService(HttpService):
 
     @serves(f"{_SECRETS}.versions.enable")
     def enable(self, call: Call) -> Reply:
-        return Reply.json(self._store.enable(call.params["name"], call.json().get("etag")))
+        return Reply.json(self._store.enable(call.params["name"], message_of(call).get("etag")))
 
     @serves(f"{_SECRETS}.versions.disable")
     def disable(self, call: Call) -> Reply:
-        return Reply.json(self._store.disable(call.params["name"], call.json().get("etag")))
+        return Reply.json(self._store.disable(call.params["name"], message_of(call).get("etag")))
 
     @serves(f"{_SECRETS}.versions.destroy")
     def destroy(self, call: Call) -> Reply:
-        return Reply.json(self._store.destroy(call.params["name"], call.json().get("etag")))
+        return Reply.json(self._store.destroy(call.params["name"], message_of(call).get("etag")))
 
     @serves(f"{_SECRETS}.getIamPolicy")
     def get_policy(self, call: Call) -> Reply:
@@ -132,12 +133,12 @@ class SecretManagerService(HttpService):
     def set_policy(self, call: Call) -> Reply:
         resource = call.params["resource"]
         self._store.get(resource)
-        return Reply.json(self._policies.set(resource, call.json().get("policy") or {}))
+        return Reply.json(self._policies.set(resource, message_of(call).get("policy") or {}))
 
     @serves(f"{_SECRETS}.testIamPermissions")
     def test_permissions(self, call: Call) -> Reply:
         resource = call.params["resource"]
-        granted = current().permitted(call.json().get("permissions") or [], resource)
+        granted = current().permitted(message_of(call).get("permissions") or [], resource)
         return Reply.json({"permissions": granted} if granted else {})
 
 

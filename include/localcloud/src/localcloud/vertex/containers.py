@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from localcloud.bodies import whole
 from localcloud.errors import GoogleError
 from localcloud.vertex.limits import Limits
 from localcloud.vertex.names import precondition
@@ -41,7 +42,7 @@ class Container:
         default = f"/v1/endpoints/{endpoint_id}/deployedModels/{model_id}"
         return cls(
             parts.hostname or "127.0.0.1",
-            parts.port or int(ports[0].get("containerPort", _DEFAULT_PORT)),
+            parts.port or whole(ports[0].get("containerPort", _DEFAULT_PORT), "container_port"),
             spec.get("predictRoute") or f"{default}:predict",
             spec.get("healthRoute") or default,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.bodies import message_of, whole
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -60,7 +61,7 @@ class DeployMethods:
 
     @serves(f"{_ENDPOINTS}.deployModel")
     def deploy(self, call: Call) -> Reply:
-        body, name = call.json(), call.params["endpoint"]
+        body, name = message_of(call), call.params["endpoint"]
         endpoint = self._endpoints.get(name)
         wanted = body.get("deployedModel") or {}
         if not wanted.get("model"):
@@ -110,7 +111,7 @@ class DeployMethods:
 
     @serves(f"{_ENDPOINTS}.undeployModel")
     def undeploy(self, call: Call) -> Reply:
-        body, name = call.json(), call.params["endpoint"]
+        body, name = message_of(call), call.params["endpoint"]
         model_id = body.get("deployedModelId")
         if not model_id:
             raise wrong_field("deployed_model_id", "Required field is not set.")
@@ -125,7 +126,7 @@ class DeployMethods:
 
     @serves(f"{_ENDPOINTS}.mutateDeployedModel")
     def mutate(self, call: Call) -> Reply:
-        body, name = call.json(), call.params["endpoint"]
+        body, name = message_of(call), call.params["endpoint"]
         wanted = body.get("deployedModel") or {}
         current = find_deployed(self._endpoints.get(name), wanted.get("id") or "")
         changed = _mutated(current, wanted, (body.get("updateMask") or "").split(","))
@@ -159,10 +160,10 @@ def _check_resources(deployed: Json) -> None:
     if given == ["dedicatedResources"]:
         if not resources.get("machineSpec", {}).get("machineType"):
             raise wrong_field(f"{where}_resources.machine_spec.machine_type", "Required.")
-        if int(resources.get("minReplicaCount") or 0) < 1:
+        if whole(resources.get("minReplicaCount"), "min_replica_count") < 1:
             raise wrong_field(f"{where}_resources.min_replica_count", "Must be at least 1.")
-    least = int(resources.get("minReplicaCount") or 0)
-    if int(resources.get("maxReplicaCount") or least) < least:
+    least = whole(resources.get("minReplicaCount"), "min_replica_count")
+    if whole(resources.get("maxReplicaCount") or least, "max_replica_count") < least:
         raise wrong_field(f"{where}_resources.max_replica_count", "Must not be below the minimum.")
 
 

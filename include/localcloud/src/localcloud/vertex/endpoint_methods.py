@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.bodies import message_of
 from localcloud.errors import GoogleError
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -52,7 +53,7 @@ class EndpointMethods:
 
     @serves(f"{_ENDPOINTS}.create")
     def create(self, call: Call) -> Reply:
-        body = call.json()
+        body = message_of(call)
         check_common(body, "endpoint")
         check_timeout(body)
         if private := [field for field in _PRIVATE if body.get(field)]:
@@ -88,7 +89,7 @@ class EndpointMethods:
     @serves(f"{_ENDPOINTS}.patch")
     def patch(self, call: Call) -> Reply:
         """Update an endpoint; an etag that is given must be the current one."""
-        body, name = call.json(), call.params["name"]
+        body, name = message_of(call), call.params["name"]
         changes = masked(call, body, _MUTABLE)
         with self._database.write() as tx:
             current = self._endpoints.get(name)
@@ -101,7 +102,7 @@ class EndpointMethods:
     def update(self, call: Call) -> Reply:
         """Change the inference timeout, the one field that this method updates."""
         name = call.params["name"]
-        endpoint = call.json().get("endpoint") or {}
+        endpoint = message_of(call).get("endpoint") or {}
         self._endpoints.get(name)
         check_timeout(endpoint)
         config = endpoint.get("clientConnectionConfig")

@@ -62,7 +62,7 @@ class Endpoints:
 
     def update(self, tx: sqlite3.Connection, name: str, changes: Mapping[str, Any]) -> Json:
         """Set fields of an endpoint and return it; None removes a field."""
-        endpoint = self._find(tx, name) | changes
+        endpoint = {**self._find(tx, name), **changes}
         if changes.get("trafficSplit"):
             split = check_split(changes["trafficSplit"], _ids(endpoint))
             endpoint["trafficSplit"] = split

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from localcloud.bodies import message_of
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -50,7 +51,7 @@ class ModelMethods:
 
     @serves(f"{_MODELS}.upload")
     def upload(self, call: Call) -> Reply:
-        body = call.json()
+        body = message_of(call)
         model = body.get("model") or {}
         _check_upload(model)
         parent = split_version(body.get("parentModel") or "")[0]
@@ -89,7 +90,7 @@ class ModelMethods:
     @serves(f"{_MODELS}.patch")
     def patch(self, call: Call) -> Reply:
         """Update a version, or the default one; an etag that is given must be the current one."""
-        body, name = call.json(), call.params["name"]
+        body, name = message_of(call), call.params["name"]
         changes = masked(call, body, _MUTABLE | _MUTABLE_VERSION)
         with self._database.write() as tx:
             current = self._models.get(name)
@@ -101,7 +102,7 @@ class ModelMethods:
 
     @serves(f"{_MODELS}.mergeVersionAliases")
     def merge_aliases(self, call: Call) -> Reply:
-        changes = call.json().get("versionAliases") or []
+        changes = message_of(call).get("versionAliases") or []
         if not changes:
             raise invalid_argument("version_aliases is required.")
         with self._database.write() as tx:
@@ -157,7 +158,7 @@ class ModelMethods:
     @serves(f"{_MODELS}.setIamPolicy")
     def set_policy(self, call: Call) -> Reply:
         self._models.get(call.params["resource"])
-        policy = call.json().get("policy") or {}
+        policy = message_of(call).get("policy") or {}
         return Reply.json(self._policies.set(call.params["resource"], policy))
 
     def _start(self, name: str, kind: str, arguments: Json) -> Reply:

@@ -54,7 +54,7 @@ class PredictMethods:
     def predict(self, call: Call) -> Reply:
         target = self._target(call)
         asked = call.json()
-        if not isinstance(asked.get("instances"), list):
+        if not isinstance(asked.get("instances"), list) or not asked["instances"]:
             raise invalid_argument("The request has no instances; give a list of at least one.")
         sent: Json = {"instances": asked["instances"]}
         if asked.get("parameters") is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping
 
+from localcloud.bodies import whole
 from localcloud.vertex.names import precondition, wrong_field
 
 NEW_MODEL = "0"
@@ -31,10 +32,11 @@ def check_split(split: Mapping[str, object], deployed: Collection[str]) -> dict[
             raise wrong_field(
                 "traffic_split", f"DeployedModel {model_id} does not exist in the Endpoint."
             )
-        if not isinstance(share, int) or not 0 <= share <= _WHOLE:
+        percentage = whole(share, "traffic_split")
+        if not 0 <= percentage <= _WHOLE:
             raise wrong_field("traffic_split", f"Percentage {share!r} is not from 0 to 100.")
-        if share:
-            shares[model_id] = share
+        if percentage:
+            shares[model_id] = percentage
     total = sum(shares.values())
     if split and total != _WHOLE:
         raise wrong_field(

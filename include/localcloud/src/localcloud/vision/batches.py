@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from localcloud.auth.caller import current
+from localcloud.bodies import message_of, whole
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
@@ -50,7 +51,7 @@ class BatchMethods:
     )
     def annotate(self, call: Call) -> Reply:
         """Begin an operation; the caller's rights on the buckets are those of this moment."""
-        body = call.json()
+        body = message_of(call)
         requests = body.get("requests") or []
         if not 1 <= len(requests) <= MAXIMUM_IMAGES:
             raise invalid_argument(
@@ -64,21 +65,26 @@ class BatchMethods:
                 )
         output = body.get("outputConfig") or {}
         bucket, _ = _destination(output)
-        size = output.get("batchSize")
-        if size is not None and not 1 <= int(size) <= _MAX_BATCH:
+        size = whole(output.get("batchSize", _DEFAULT_BATCH), "batch_size")
+        if not 1 <= size <= _MAX_BATCH:
             raise invalid_argument(f"output_config.batch_size must be 1 to {_MAX_BATCH}.")
         caller = current()
         caller.require("storage.objects.create", f"{_BUCKETS}{bucket}")
         buckets = {_bucket_of(request) for request in requests}
         denied = [b for b in buckets if not caller.allows("storage.objects.get", f"{_BUCKETS}{b}")]
-        arguments = {"requests": requests, "outputConfig": output, "denied": denied}
+        arguments = {
+            "requests": requests,
+            "outputConfig": output,
+            "batchSize": size,
+            "denied": denied,
+        }
         parent = call.params.get("parent") or body.get("parent") or ""
         return Reply.json(self._operations.start(parent, _KIND, arguments, _begun()))
 
     def _annotate(self, arguments: Json) -> None:
         requests, denied = arguments["requests"], set(arguments["denied"])
         bucket, prefix = _destination(arguments["outputConfig"])
-        size = int(arguments["outputConfig"].get("batchSize") or _DEFAULT_BATCH)
+        size = arguments["batchSize"]
         for start in range(0, len(requests), size):
             batch = requests[start : start + size]
             answers = [self._answer(r, start + i, denied) for i, r in enumerate(batch)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.bodies import whole
 from localcloud.errors import invalid_argument
 
 FEATURE_NUMBERS = {
@@ -54,7 +55,7 @@ def _name(kind: object) -> str:
 
 
 def _maximum_results(item: Mapping[str, Any]) -> int:
-    count = int(item.get("maxResults") or 0)
+    count = whole(item.get("maxResults"), "max_results")
     if count < 0:
         raise invalid_argument(f"maxResults is {count}; give 0 for the default, or a count.")
     return count or DEFAULT_MAXIMUM_RESULTS

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from localcloud.behaviour import BehaviourSwitch
+from localcloud.bodies import message_of
 from localcloud.contract.discovery import Contract
 from localcloud.errors import invalid_argument
 from localcloud.http.call import Call, Reply
@@ -62,7 +63,7 @@ class VisionService(HttpService):
             raise invalid_argument(
                 f"Request payload size exceeds the limit: {MAXIMUM_BODY_BYTES} bytes."
             )
-        requests = call.json().get("requests") or []
+        requests = message_of(call).get("requests") or []
         if not requests:
             raise invalid_argument("The request has no images; give 1 to 16 in 'requests'.")
         if len(requests) > MAXIMUM_IMAGES:
