@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ _STEPS = (
 )
 _EMAIL = re.compile(r"[a-z0-9][a-z0-9._-]*@(?P<project>[a-z][a-z0-9-]*)\.iam\.gserviceaccount\.com")
 _EMPTY_POLICY: Mapping[str, Any] = {"version": 1, "bindings": []}
+
+Policy = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Accounts:
     def __init__(self, database: Database) -> None:
         database.migrate("auth", _STEPS)
         self._database = database
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._now = self._load()
 
     def find(self, email: str) -> Account | None:
@@ -96,9 +98,9 @@ class Accounts:
         """Return every project that has a policy."""
         return self._now.policies.keys()
 
-    def project_policy(self, project: str) -> dict[str, Any]:
+    def project_policy(self, project: str) -> Policy:
         """Return a project's policy as last set, without an etag."""
-        return dict(json.loads(self._now.policies.get(project) or json.dumps(_EMPTY_POLICY)))
+        return {**_EMPTY_POLICY, **json.loads(self._now.policies.get(project, "{}"))}
 
     def add(self, email: str, key_id: str, public_key: str) -> Account:
         """Create an account, or give one that exists another key.
@@ -122,33 +124,47 @@ class Accounts:
         account = self.get(email)
         self._write("DELETE FROM accounts WHERE email = ?", (account.email,))
 
-    def set_project_policy(self, project: str, policy: Mapping[str, Any]) -> None:
-        """Replace a project's policy."""
-        self._write(
-            "INSERT OR REPLACE INTO project_policies VALUES (?, ?)", (project, json.dumps(policy))
-        )
+    def change_project_policy(self, project: str, change: Callable[[Policy], Policy]) -> Policy:
+        """Replace a project's policy by what ``change`` makes of it, and return that."""
+        with self._lock:
+            policy = change(self.project_policy(project))
+            self._write(
+                "INSERT OR REPLACE INTO project_policies VALUES (?, ?)",
+                (project, json.dumps(policy)),
+            )
+        return policy
 
     def set_project_roles(self, project: str, member: str, roles: Iterable[str]) -> None:
-        """Give a member exactly these roles on a project."""
+        """Give a member exactly these roles on a project.
+
+        Raises
+        ------
+        GoogleError
+            400 for a role that nobody defined.
+        """
         wanted = list(roles)
         self.check_roles(wanted)
-        bindings: dict[str, list[str]] = {}
-        for binding in self.project_policy(project).get("bindings", []):
-            others = [name for name in binding["members"] if name != member]
-            bindings.setdefault(binding["role"], []).extend(others)
-        for role in wanted:
-            bindings.setdefault(role, []).append(member)
-        kept = [{"role": role, "members": members} for role, members in bindings.items() if members]
-        self.set_project_policy(project, {"version": 1, "bindings": kept})
+
+        def changed(policy: Policy) -> Policy:
+            others = [
+                {**binding, "members": [name for name in binding["members"] if name != member]}
+                for binding in policy["bindings"]
+            ]
+            own = [{"role": role, "members": [member]} for role in wanted]
+            kept = [binding for binding in (*others, *own) if binding["members"]]
+            return {**policy, "bindings": kept}
+
+        self.change_project_policy(project, changed)
 
     def add_binding(self, project: str, role: str, members: Iterable[str]) -> None:
         """Give members a role on a project, besides what they have."""
-        policy = self.project_policy(project)
-        bindings = policy.get("bindings", [])
-        held = {m for binding in bindings if binding["role"] == role for m in binding["members"]}
-        if missing := [member for member in members if member not in held]:
-            added = {"role": role, "members": missing}
-            self.set_project_policy(project, {**policy, "bindings": [*bindings, added]})
+        binding = {"role": role, "members": list(members)}
+
+        def changed(policy: Policy) -> Policy:
+            bindings = policy["bindings"]
+            return policy if binding in bindings else {**policy, "bindings": [*bindings, binding]}
+
+        self.change_project_policy(project, changed)
 
     def set_custom_role(self, name: str, permissions: Iterable[str]) -> None:
         """Define a role of the user's own."""

@@ -14,7 +14,9 @@ from typing import Any
 
 ALL_USERS = "allUsers"
 ALL_AUTHENTICATED = "allAuthenticatedUsers"
-_CACHED_POLICIES = 4096
+# Together the bound of what is kept in memory; a longer policy is read anew for each decision.
+_CACHED_POLICIES = 512
+_CACHED_CHARACTERS = 64 << 10
 
 RolesByMember = Mapping[str, frozenset[str]]
 
@@ -30,9 +32,14 @@ def roles_by_member(policy: Mapping[str, Any]) -> RolesByMember:
     return {member: frozenset(roles) for member, roles in found.items()}
 
 
-@functools.lru_cache(_CACHED_POLICIES)
 def parsed(policy_json: str) -> RolesByMember:
     """Return the roles by member of a stored policy; its text is the key, so it cannot be stale."""
+    parse = _cached if len(policy_json) <= _CACHED_CHARACTERS else _cached.__wrapped__
+    return parse(policy_json)
+
+
+@functools.lru_cache(_CACHED_POLICIES)
+def _cached(policy_json: str) -> RolesByMember:
     return roles_by_member(json.loads(policy_json))
 
 

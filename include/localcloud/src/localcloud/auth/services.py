@@ -7,9 +7,9 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from localcloud.auth.accounts import Accounts
+from localcloud.auth.accounts import Accounts, Policy
 from localcloud.auth.caller import current
 from localcloud.auth.tokens import LIFETIME_SECONDS, TokenMint
 from localcloud.contract.discovery import Contract
@@ -67,24 +67,32 @@ class ProjectsService(HttpService):
 
     @serves("cloudresourcemanager.projects.getIamPolicy")
     def get_policy(self, call: Call) -> Reply:
-        return Reply.json(self._policy(call.params["resource"]))
+        return Reply.json(_shown(self._accounts.project_policy(call.params["resource"])))
 
     @serves("cloudresourcemanager.projects.setIamPolicy")
     def set_policy(self, call: Call) -> Reply:
         """Replace a project's policy; a stale etag answers 409."""
-        project = call.params["resource"]
-        policy: dict[str, Any] = dict(call.json().get("policy") or {})
+        policy: Policy = dict(call.json().get("policy") or {})
         etag = policy.pop("etag", None)
-        if etag and etag != self._policy(project)["etag"]:
-            raise GoogleError(
-                409,
-                "ABORTED",
-                "There were concurrent policy changes. Please retry the whole "
-                "read-modify-write with exponential backoff.",
-            )
-        self._accounts.check_roles(b.get("role", "") for b in policy.get("bindings", []))
-        self._accounts.set_project_policy(project, {"version": 1, **policy})
-        return Reply.json(self._policy(project))
+        bindings = [
+            {**binding, "members": binding.get("members") or []}
+            for binding in policy.get("bindings") or []
+        ]
+        self._accounts.check_roles(binding.get("role", "") for binding in bindings)
+
+        def replaced(known: Policy) -> Policy:
+            if etag and etag != _etag(known):
+                raise GoogleError(
+                    409,
+                    "ABORTED",
+                    "There were concurrent policy changes. Please retry the whole "
+                    "read-modify-write with exponential backoff.",
+                )
+            return {"version": 1, **policy, "bindings": bindings}
+
+        return Reply.json(
+            _shown(self._accounts.change_project_policy(call.params["resource"], replaced))
+        )
 
     @serves("cloudresourcemanager.projects.testIamPermissions")
     def test_permissions(self, call: Call) -> Reply:
@@ -92,7 +100,11 @@ class ProjectsService(HttpService):
         held = current().permitted(asked, f"projects/{call.params['resource']}")
         return Reply.json({"permissions": held} if held else {})
 
-    def _policy(self, project: str) -> dict[str, Any]:
-        policy = self._accounts.project_policy(project)
-        digest = hashlib.sha256(json.dumps(policy, sort_keys=True).encode()).digest()[:8]
-        return {**policy, "etag": base64.b64encode(digest).decode()}
+
+def _shown(policy: Policy) -> Policy:
+    return {**policy, "etag": _etag(policy)}
+
+
+def _etag(policy: Policy) -> str:
+    digest = hashlib.sha256(json.dumps(policy, sort_keys=True).encode()).digest()[:8]
+    return base64.b64encode(digest).decode()

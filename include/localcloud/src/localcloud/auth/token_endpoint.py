@@ -26,6 +26,7 @@ _GOOGLE_AUDIENCES = frozenset(
 )
 _CLOCK_SKEW_SECONDS = 300
 _MAX_BODY_BYTES = 64 << 10
+_MAX_FIELDS = 16
 _SHORT_LIVED = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
     "Check your iat and exp values in the JWT claim."
@@ -96,10 +97,13 @@ class TokenEndpoint:
 
 
 def _form(call: Call) -> Mapping[str, str]:
-    body = call.body
-    if call.method != "POST" or len(body) > _MAX_BODY_BYTES:
+    if call.method != "POST" or len(call.payload) > _MAX_BODY_BYTES:
         raise _GrantRefused("invalid_request", "Want a POST of a short form.")
-    return {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}
+    try:
+        form = parse_qs(call.body.decode("latin-1"), max_num_fields=_MAX_FIELDS)
+    except ValueError as error:
+        raise _GrantRefused("invalid_request", "The form has too many fields.") from error
+    return {name: values[0] for name, values in form.items()}
 
 
 def _check_times(claims: Mapping[str, Any]) -> None:
