@@ -12,6 +12,7 @@ from tests.contract.auth.clients import (
     GuardedCloud,
     unique,
 )
+from tests.contract.auth.conftest import Place
 
 
 @pytest.mark.rule(
@@ -56,14 +57,14 @@ def test_secret_manager_refuses_in_its_own_words(guarded: GuardedCloud) -> None:
     "https://cloud.google.com/resource-manager/reference/rest/v1/projects/setIamPolicy",
 )
 def test_a_projects_policy_is_changed_by_googles_own_client(
-    guarded: GuardedCloud, owner: Account
+    guarded: GuardedCloud, owner: Account, place: Place
 ) -> None:
     account = guarded.account()
     projects = owner.api("cloudresourcemanager").projects()
     policy = projects.getIamPolicy(resource=PROJECT, body={}).execute()
     policy["bindings"].append({"role": "roles/storage.admin", "members": [account.member]})
     projects.setIamPolicy(resource=PROJECT, body={"policy": policy}).execute()
-    assert list(account.storage().list_buckets()) != []
+    assert place.bucket in [bucket.name for bucket in account.storage().list_buckets()]
     with pytest.raises(HttpError, match="concurrent policy changes"):
         projects.setIamPolicy(resource=PROJECT, body={"policy": policy}).execute()
     with pytest.raises(HttpError, match=re.escape("resourcemanager.projects.setIamPolicy")):
