@@ -8,20 +8,17 @@ import json
 import logging
 import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
-# Google's clients announce the end of Python versions at import; it is not this server's news.
-warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
-
-from localcloud.auth.command import print_token  # noqa: E402 - the filter first
-from localcloud.behaviour import BY_NAME, Behaviour, changed  # noqa: E402 - likewise
-from localcloud.cloud import DEFAULT_PORTS, Cloud, Settings  # noqa: E402 - likewise
-from localcloud.errors import GoogleError, StartError  # noqa: E402
-from localcloud.vertex.servers import checked_url  # noqa: E402
+from localcloud.auth.command import print_token
+from localcloud.behaviour import BY_NAME, Behaviour, changed
+from localcloud.cloud import Cloud
+from localcloud.errors import GoogleError, StartError
+from localcloud.settings import DEFAULT_PORTS, Settings
+from localcloud.vertex.servers import checked_url
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,14 +9,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from localcloud.auth.grpc_gate import GateInterceptor
 from localcloud.auth.iam_file import IamFile
 from localcloud.auth.system import Auth
-from localcloud.behaviour import GOOGLE, Behaviour, BehaviourSwitch
+from localcloud.behaviour import BehaviourSwitch
 from localcloud.conditions import Conditions
 from localcloud.contract.grpc_conditions import ConditionsInterceptor
 from localcloud.errors import GoogleError
@@ -31,6 +29,7 @@ from localcloud.notify import TopicLookup
 from localcloud.pubsub import topics
 from localcloud.pubsub.service import PubSubServer
 from localcloud.secretmanager.service import SecretManagerService
+from localcloud.settings import Settings
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.state.exclusive import exclusive
@@ -39,34 +38,8 @@ from localcloud.vertex.servers import ModelServerAdmin
 from localcloud.vertex.service import VertexService
 from localcloud.vision.service import VisionService
 
-DEFAULT_PORTS: Mapping[str, int] = {
-    "storage": 8600,
-    "pubsub": 8601,
-    "vertex": 8605,
-    "vision": 8606,
-    "secretmanager": 8607,
-}
-"""The listeners; Healthcare is served on Storage's port, and Pub/Sub speaks gRPC."""
 _WORKER_THREADS = 16
 """Threads of each port: calls that wait on one, as predictions do, hold up no other."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where the local cloud keeps its state and listens; a port of 0 takes any free one.
-
-    ``public_host`` is the name under which clients reach it, where that is not ``host``;
-    ``model_servers`` gives Vertex AI the base URL of the server behind an image URI.
-    """
-
-    data: Path
-    host: str = "127.0.0.1"
-    public_host: str | None = None
-    ports: Mapping[str, int] = field(default_factory=lambda: DEFAULT_PORTS)
-    behaviour: Behaviour = GOOGLE
-    model_servers: Mapping[str, str] = field(default_factory=dict)
-    require_token: bool = False
-    iam: Path | None = None
 
 
 class Cloud:
