@@ -126,6 +126,72 @@ def test_all_fields_of_an_instance_leave_out_bulk_data(store: DicomStore) -> Non
     assert "7FE00010" not in found
 
 
+@pytest.mark.rule("dicom.search.words", "https://github.com/imi-bigpicture/wsidicom/pull/149")
+def test_refusals_are_in_the_words_that_clients_look_for(store: DicomStore) -> None:
+    def message(path: str, **query: str) -> str:
+        answer = store.get(path, **query)
+        assert answer.status_code == 400
+        return str(answer.json()["error"]["message"])
+
+    filtered = message("/instances", SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.6")
+    assert "SOPClassUID is not a supported instance" in filtered
+    included = message("/instances", includefield="AvailableTransferSyntaxUID")
+    assert "unknown/unsupported QIDO attribute: AvailableTransferSyntaxUID" in included
+    assert "unknown/unsupported QIDO attribute: Nonsense" in message("/studies", Nonsense="1")
+
+
+@pytest.mark.rule("dicom.search.fields", CONFORMANCE)
+def test_each_level_has_its_default_fields(store: DicomStore) -> None:
+    store.put(ct_series(1, SeriesDescription="AXIAL", StudyID="S-1", PatientSex="O")[0])
+    (study,) = store.get("/studies").json()
+    assert study["00080056"]["Value"] == ["ONLINE"]
+    assert {"00080020", "00080030", "00080050", "00080090", "00100030", "00200010"} <= study.keys()
+    (series,) = store.get("/series").json()
+    assert {"00080060", "0008103E", "0020000E"} <= series.keys()
+    assert not {"00200011", "00100010"} & series.keys()
+    (instance,) = store.get("/instances").json()
+    numbers = {"00280010": 32, "00280011": 32, "00280100": 16, "00200013": 1}
+    assert {tag: instance[tag]["Value"][0] for tag in numbers} == numbers
+    assert instance["00080056"]["Value"] == ["ONLINE"]
+
+
+@pytest.mark.rule("dicom.search.all_fields.levels", CONFORMANCE)
+def test_all_fields_of_a_study_are_those_of_google_s_list(store: DicomStore) -> None:
+    given = {"InstitutionName": "North", "PatientWeight": 70, "BodyPartExamined": "CHEST"}
+    store.put(ct_series(1, Laterality="L", **given)[0])
+    (study,) = store.get("/studies", includefield="all").json()
+    assert study["00080080"]["Value"] == ["North"]
+    assert study["00081030"]["Value"] == ["CHEST"]
+    assert "00101030" not in study
+    (series,) = store.get("/series", includefield="all").json()
+    assert series["00200060"]["Value"] == ["L"]
+    assert "00180015" not in series
+
+
+@pytest.mark.rule("dicom.search.dates", CONFORMANCE)
+@pytest.mark.parametrize("value", ["2026-01-02", "20260102-2026", "-", "x-y", "2026010-20260103"])
+def test_a_range_of_anything_but_dates_is_refused(store: DicomStore, value: str) -> None:
+    answer = store.get("/studies", StudyDate=value)
+    assert answer.status_code == 400
+    assert "StudyDate" in answer.json()["error"]["message"]
+
+
+@pytest.mark.rule("dicom.search.once", CONFORMANCE)
+def test_an_attribute_has_one_value(store: DicomStore, studies: list[Dataset]) -> None:
+    assert store.get("/studies?PatientID=P-1&PatientID=P-2").status_code == 400
+    assert store.get("/studies?PatientID=P-1&00100020=P-2").status_code == 400
+    both = f"{studies[0].StudyInstanceUID},{studies[1].StudyInstanceUID}"
+    assert study_uids(store, StudyInstanceUID=both) == []
+
+
+@pytest.mark.rule("dicom.search.encoded", "https://www.rfc-editor.org/rfc/rfc3986#section-2.1")
+def test_a_query_may_be_percent_encoded_in_any_way(
+    store: DicomStore, studies: list[Dataset]
+) -> None:
+    found = store.get("/studies?%50atientID=%50%2D2").json()
+    assert [item["0020000D"]["Value"][0] for item in found] == [studies[1].StudyInstanceUID]
+
+
 @pytest.mark.rule("dicom.search.paging", CONFORMANCE)
 def test_results_are_paged_without_a_warning(store: DicomStore) -> None:
     slices = ct_series(7)
