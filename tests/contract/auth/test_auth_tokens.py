@@ -181,6 +181,10 @@ def test_the_address_of_an_upload_session_is_its_own_credential(
     bucket = account.storage().bucket(place.bucket)
     session = bucket.blob(unique("upload")).create_resumable_upload_session(size=3)
     assert requests.put(session, data=b"abc", timeout=TIMEOUT_SECONDS).ok
+    invented = f"{session.partition('upload_id=')[0]}name={unique('evil')}&upload_id=none"
+    for upload_type in ("media", "resumable"):
+        url = invented.replace("uploadType=resumable", f"uploadType={upload_type}")
+        assert not requests.post(url, data=b"abc", timeout=TIMEOUT_SECONDS).ok
     with pytest.raises(Exception, match=r"storage\.objects\.delete"):
         bucket.blob("there.txt").create_resumable_upload_session(size=3)
 

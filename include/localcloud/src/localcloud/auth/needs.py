@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-_PLACEHOLDER_OPEN = "{"
-
 # The value that a request gives to a placeholder; empty when it gives none.
 Lookup = Callable[[str], str]
 
@@ -38,7 +36,7 @@ class Need:
     def resolve(self, lookup: Lookup) -> tuple[str, str] | None:
         """Return permission and resource name, or None when the request names no resource."""
         resource = self.resource
-        while _PLACEHOLDER_OPEN in resource:
+        while "{" in resource:
             before, _, rest = resource.partition("{")
             name, _, after = rest.partition("}")
             value = lookup(name)
