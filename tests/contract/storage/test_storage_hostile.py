@@ -235,6 +235,49 @@ def test_a_parameter_that_cannot_be_is_refused(
     assert requests.get(url, timeout=10).status_code == 400
 
 
+@pytest.mark.rule("storage.bodies.numbers", "https://protobuf.dev/programming-guides/json/")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '{"retentionPolicy": {"retentionPeriod": "long"}}',
+        '{"retentionPolicy": {"retentionPeriod": "99999999999999999999"}}',
+        '{"softDeletePolicy": {"retentionDurationSeconds": "1.5"}}',
+        '{"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"age": 1.5}}]}}',
+        '{"lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"age": NaN}}]}}',
+        '{"labels": ["not", "a", "map"]}',
+        '{"versioning": {"enabled": "yes"}}',
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(
+    cloud: RunningCloud, bucket: storage.Bucket, settings: str
+) -> None:
+    answer = requests.patch(
+        f"{cloud.storage}/storage/v1/b/{bucket.name}",
+        data=settings,
+        headers={"Content-Type": "application/json"},
+        timeout=10,
+    )
+    assert answer.status_code == 400
+    bucket.reload()
+    assert bucket.metageneration == 1
+
+
+def _token(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+FORGED = [{}, [1, 2], ["a", 1 << 70], ["\ud800", 1]]
+
+
+@pytest.mark.rule("storage.list.token", f"{JSON}/objects/list#pageToken")
+@pytest.mark.parametrize("token", ["!", "bm9uc2Vuc2U=", *map(_token, FORGED)])
+def test_a_page_token_of_ones_own_making_is_refused(
+    cloud: RunningCloud, bucket: storage.Bucket, token: str
+) -> None:
+    url = f"{cloud.storage}/storage/v1/b/{bucket.name}/o"
+    assert requests.get(url, params={"pageToken": token}, timeout=10).status_code == 400
+
+
 @pytest.mark.rule(
     "storage.list.glob.hostile", f"{JSON}/objects/list#list-objects-and-prefixes-using-glob"
 )

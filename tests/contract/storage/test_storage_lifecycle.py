@@ -203,6 +203,14 @@ def test_a_rule_that_could_not_be_followed_is_refused(
     assert list(bucket.lifecycle_rules) == []
 
 
+@pytest.mark.rule("storage.lifecycle.far", f"{DOCS}#age")
+def test_an_age_beyond_all_ages_harms_nothing(bucket: storage.Bucket, run: Run) -> None:
+    bucket.blob("o").upload_from_string(b"x")
+    _rules(bucket, _delete(age=2**31 - 1), _delete(createdBefore="0001-01-02"))
+    assert run(0)["deleted"] == 0
+    assert _names(bucket) == ["o"]
+
+
 @pytest.mark.rule("storage.lifecycle.clear", f"{DOCS}#configuration")
 def test_rules_that_were_removed_do_nothing(bucket: storage.Bucket, run: Run) -> None:
     bucket.blob("o").upload_from_string(b"x")

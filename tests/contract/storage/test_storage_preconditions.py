@@ -33,6 +33,7 @@ VERBS = {
     "download": lambda b, **c: b.blob("o").download_as_bytes(**c),
     "ranged download": lambda b, **c: b.blob("o").download_as_bytes(start=1, end=2, **c),
     "patch": _patch,
+    "update": lambda b, **c: b.blob("o").update(**c),
     "delete": lambda b, **c: b.blob("o").delete(**c),
     "copy to": lambda b, **c: b.copy_blob(b.blob("other"), b, "o", **c),
     "rewrite to": lambda b, **c: b.blob("o").rewrite(b.blob("other"), **c),

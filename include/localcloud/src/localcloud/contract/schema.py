@@ -6,11 +6,13 @@ for 64-bit strings. Source: https://protobuf.dev/programming-guides/json/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from localcloud.errors import invalid_argument
 
+_WHOLE = re.compile(r"-?\d{1,20}")
 _WIDE_FORMATS = frozenset({"int64", "uint64", "fixed64"})
 
 
@@ -64,16 +66,29 @@ def _check_object(
 
 
 def _check_scalar(schema: Mapping[str, Any], kind: str, value: object, at: str) -> None:
-    if kind == "string":
-        wide = "enum" in schema or schema.get("format") in _WIDE_FORMATS
-        if not isinstance(value, str) and not (wide and _is_number(value)):
+    if (wide := schema.get("format")) in _WIDE_FORMATS:
+        if not _is_whole(value, 1 << (63 if wide == "int64" else 64)):
+            raise _mismatch(at, "a whole number of 64 bits")
+    elif kind == "string":
+        if not isinstance(value, str) and not ("enum" in schema and _is_number(value)):
             raise _mismatch(at, "a string")
-    elif kind in ("integer", "number"):
+    elif kind == "integer":
+        if not _is_whole(value, 1 << 63):
+            raise _mismatch(at, "a whole number")
+    elif kind == "number":
         # JavaScript-minded clients send numbers as strings; proto3 JSON accepts both.
         if not _is_number(value) and not _is_numeric(value):
             raise _mismatch(at, "a number")
     elif kind == "boolean" and not isinstance(value, bool):
         raise _mismatch(at, "a boolean")
+
+
+def _is_whole(value: object, end: int) -> bool:
+    if isinstance(value, str):
+        return _WHOLE.fullmatch(value) is not None and -(1 << 63) <= int(value) < end
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return (isinstance(value, int) or value.is_integer()) and -(1 << 63) <= value < end
 
 
 def _is_number(value: object) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from localcloud.errors import GoogleError, invalid_argument
+from localcloud.errors import invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.state.database import Database
 from localcloud.storage import lifecycle_rules, soft_delete
@@ -121,8 +121,9 @@ class Lifecycle:
         while not self._stop.wait(_INTERVAL_SECONDS):
             try:
                 self.run(datetime.now(UTC))
-            except GoogleError as error:
-                _log.warning("A lifecycle run failed: %s", error.status)
+            except Exception as error:
+                # The next run may succeed; a name in the message could be a patient's.
+                _log.warning("A lifecycle run failed: %s", type(error).__name__)
 
 
 def _moment(text: object) -> datetime:

@@ -18,6 +18,7 @@ SET_STORAGE_CLASS = "SetStorageClass"
 ABORT_UPLOAD = "AbortIncompleteMultipartUpload"
 
 _MAX_RULES = 100
+_DAY_SECONDS = 24 * 3600
 _TARGETS = ("NEARLINE", "COLDLINE", "ARCHIVE")
 _TRANSITIONS = {
     "STANDARD": _TARGETS,
@@ -68,7 +69,7 @@ class Rule:
         conditions = self.conditions
         prefixes, suffixes = conditions.get("matchesPrefix"), conditions.get("matchesSuffix")
         return (
-            now - begun >= timedelta(days=conditions.get("age", 0))
+            (now - begun).total_seconds() >= conditions.get("age", 0) * _DAY_SECONDS
             and (prefixes is None or name.startswith(tuple(prefixes)))
             and (suffixes is None or name.endswith(tuple(suffixes)))
         )
@@ -138,7 +139,7 @@ def _midnight(day: str) -> datetime:
 def _days(field: str) -> Callable[[Facts, int], bool]:
     def holds(facts: Facts, days: int) -> bool:
         age = facts.age(field)
-        return age is not None and age >= timedelta(days=days)
+        return age is not None and age.total_seconds() >= days * _DAY_SECONDS
 
     return holds
 

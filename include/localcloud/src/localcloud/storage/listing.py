@@ -21,6 +21,8 @@ from localcloud.storage.records import ObjectVersion
 
 _MAX_PAGE = 1000
 _BATCH = 1000
+_BATCH_AFTER_JUMP = 8
+_GROWTH = 4
 _HIGHEST = "\U0010ffff"
 
 
@@ -99,8 +101,9 @@ class _Cursor:
     def of_token(cls, token: str) -> _Cursor:
         try:
             name, generation = json.loads(base64.urlsafe_b64decode(token))
-            return cls(str(name), int(generation))
-        except (ValueError, TypeError) as error:
+            name.encode()
+            return cls(name, _int64(generation))
+        except (ValueError, TypeError, AttributeError) as error:
             raise invalid_argument(f"Invalid page token: {token!r}.") from error
 
 
@@ -142,7 +145,10 @@ def _walk(
         position = (cursor.name + _HIGHEST, 0)
     elif cursor.name:
         position = (cursor.name, cursor.generation)
-    while rows := _rows(database, bucket, selection, position):
+    batch = _BATCH
+    while rows := _rows(database, bucket, selection, position, batch):
+        # After a jump few rows may be wanted before the next one.
+        batch = min(_BATCH, batch * _GROWTH)
         for row in rows:
             name, position = row["name"], (row["name"], row["generation"])
             if not name.startswith(selection.prefix) or _beyond(selection, name):
@@ -153,7 +159,14 @@ def _walk(
             folder = selection.folder_of(name)
             if folder is not None and not (selection.trailing_delimiter and folder == name):
                 position = max(position, (folder + _HIGHEST, 0), key=_order)
+                batch = _BATCH_AFTER_JUMP
                 break
+
+
+def _int64(number: int) -> int:
+    if not isinstance(number, int) or abs(number) >= 1 << 63:
+        raise ValueError
+    return number
 
 
 def _order(position: tuple[str, int]) -> tuple[bytes, int]:
@@ -165,12 +178,16 @@ def _beyond(selection: Selection, name: str) -> bool:
 
 
 def _rows(
-    database: Database, bucket: str, selection: Selection, position: tuple[str, int]
+    database: Database,
+    bucket: str,
+    selection: Selection,
+    position: tuple[str, int],
+    batch: int,
 ) -> list[sqlite3.Row]:
     table = "soft_deleted" if selection.soft_deleted else "objects"
     live = "" if selection.versions or selection.soft_deleted else "AND live"
     return database.read(
         f"SELECT * FROM {table} WHERE bucket = ? {live} AND (name, generation) > (?, ?)"  # noqa: S608
         " ORDER BY name, generation LIMIT ?",
-        (bucket, *position, _BATCH),
+        (bucket, *position, batch),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from localcloud.errors import invalid_argument
@@ -97,4 +97,6 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise invalid_argument(f"Invalid customTime: {text!r}; give RFC 3339.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment.tzinfo is None:
+        raise invalid_argument(f"Invalid customTime: {text!r} lacks its offset from UTC.")
+    return moment

@@ -9,7 +9,8 @@ https://cloud.google.com/storage/docs/access-control/signed-urls-v2
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 
 from localcloud.errors import GoogleError
 from localcloud.http.call import Call, Query
@@ -63,7 +64,7 @@ def _check_v4(call: Call) -> None:
         begin = datetime.strptime(query.get("X-Goog-Date") or "", "%Y%m%dT%H%M%SZ")
     except ValueError:
         raise _refused("InvalidArgument", "Invalid X-Goog-Date; give 20260131T235959Z.") from None
-    _check_time(begin.replace(tzinfo=UTC) + timedelta(seconds=lifetime))
+    _check_time(int(begin.replace(tzinfo=UTC).timestamp()) + lifetime)
     for name in (query.get("X-Goog-SignedHeaders") or "").split(";"):
         if name not in call.headers:
             raise GoogleError.of(
@@ -76,7 +77,7 @@ def _check_v4(call: Call) -> None:
 
 def _check_v2(call: Call) -> None:
     _require(call.query, _V2_REQUIRED)
-    _check_time(datetime.fromtimestamp(call.query.integer("Expires") or 0, UTC))
+    _check_time(call.query.integer("Expires") or 0)
 
 
 def _require(query: Query, names: tuple[str, ...]) -> None:
@@ -84,11 +85,12 @@ def _require(query: Query, names: tuple[str, ...]) -> None:
         raise _refused("InvalidArgument", f"The signed URL lacks {', '.join(missing)}.")
 
 
-def _check_time(end: datetime) -> None:
-    if datetime.now(UTC) >= end:
+def _check_time(end_seconds: int) -> None:
+    if time.time() >= end_seconds:
         raise _refused(
             "ExpiredToken",
-            f"The provided token has expired. Request signature expired at: {end.isoformat()}.",
+            f"The provided token has expired {time.time() - end_seconds:.0f} seconds ago; "
+            "sign a new URL.",
         )
 
 

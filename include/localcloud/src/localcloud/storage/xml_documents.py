@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from localcloud.errors import GoogleError
+from localcloud.http.body import Body
 from localcloud.http.call import Reply
 from localcloud.storage.part_uploads import Part
 
@@ -53,7 +54,7 @@ def document(
     return Reply(status, text.encode(), _CONTENT_TYPE)
 
 
-def requested_parts(body: bytes) -> list[tuple[int, str]]:
+def requested_parts(payload: Body) -> list[tuple[int, str]]:
     """Return number and ETag of each part that a completion names, in its order.
 
     Raises
@@ -63,9 +64,9 @@ def requested_parts(body: bytes) -> list[tuple[int, str]]:
     """
     try:
         # A declaration could define entities that unfold without bound.
-        if len(body) > _MAX_BYTES or b"<!" in body:
+        if len(payload) > _MAX_BYTES or b"<!" in payload.read():
             raise ValueError
-        root = ElementTree.fromstring(body)  # noqa: S314 - no declaration reaches it
+        root = ElementTree.fromstring(payload.read())  # noqa: S314 - no declaration reaches it
         parts = [
             (int(_text(part, "PartNumber")), _text(part, "ETag").strip('"'))
             for part in root.iterfind("{*}Part")

@@ -162,7 +162,7 @@ class XmlMethods:
 
     def _complete(self, call: Call) -> Reply:
         upload = self._upload(call)
-        parts = _chosen(xml_documents.requested_parts(call.body), self._parts.parts(upload))
+        parts = _chosen(xml_documents.requested_parts(call.payload), self._parts.parts(upload))
         blob = self._contents.put_stream(self._parts.joined(parts))
         draft = Draft(
             upload.bucket,
