@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from google.api_core import exceptions
-from tests.contract.conftest import RunningCloud
+from tests.contract.conftest import RunningCloud, StartCloud
 from tests.contract.model_server import ModelServer, count_instances, running_model_server
 from tests.contract.test_vertex_endpoints import PARENT, Clients
 
@@ -244,6 +246,22 @@ def test_a_raw_prediction_passes_any_body_through_and_names_its_server(
     assert answer.headers["X-Vertex-AI-Deployed-Model-Id"] == deployed.id
 
 
+@pytest.mark.rule(
+    "vertex.raw-predict.http-body",
+    "https://github.com/googleapis/googleapis/blob/master/google/api/httpbody.proto",
+)
+def test_the_client_gets_the_raw_answer_in_an_http_body(
+    clients: Clients, shared: str, server: ModelServer
+) -> None:
+    server.says(200, {"outputs": [1]})
+    body = {"data": b"\x00raw", "content_type": "application/x-tensor"}
+    answer = clients.predictions.raw_predict(request={"endpoint": shared, "http_body": body})
+    assert json.loads(answer.data) == {"outputs": [1]}
+    assert answer.content_type == "application/json"
+    (request,) = server.predictions()
+    assert (request.body, request.content_type) == (b"\x00raw", "application/x-tensor")
+
+
 @pytest.mark.rule("vertex.container.unreachable", CONTAINER)
 def test_a_server_that_is_gone_is_unavailable(cloud: RunningCloud, clients: Clients) -> None:
     with running_model_server() as leaving:
@@ -255,3 +273,37 @@ def test_a_server_that_is_gone_is_unavailable(cloud: RunningCloud, clients: Clie
             clients.predictions.predict(endpoint=endpoint, instances=[1], retry=None)
     finally:
         cloud.admin("DELETE", "model-servers?image=registry/gone")
+
+
+@pytest.mark.rule("localcloud.vertex.stops", "include/localcloud/docs/vertex.md")
+def test_a_prediction_under_way_does_not_keep_the_cloud_from_stopping(
+    start_cloud: StartCloud, tmp_path: Path
+) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def hang(_: Any) -> tuple[int, bytes]:
+        asked.set()
+        release.wait(20)
+        return 200, b"{}"
+
+    with running_model_server() as server:
+        with start_cloud(tmp_path, f"--model-server={IMAGE}={server.url}") as running:
+            clients = Clients(running)
+            endpoint = clients.create()
+            clients.deploy(endpoint, clients.upload(IMAGE), {"0": 100})
+            server.answer = hang
+            url = f"{running.vertex}/v1/{endpoint}:predict"
+            caller = threading.Thread(target=_post_and_forget, args=(url,))
+            caller.start()
+            assert asked.wait(10)
+            running.process.terminate()
+            assert running.process.wait(8) == 0
+            caller.join()
+        release.set()
+
+
+def _post_and_forget(url: str) -> None:
+    try:
+        requests.post(url, json={"instances": [1]}, timeout=20)
+    except requests.ConnectionError:
+        return  # The server stopped without an answer.

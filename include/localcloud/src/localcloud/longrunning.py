@@ -189,10 +189,12 @@ class Operations:
                 self._changed.wait(1.0 if name is None else _POLL_SECONDS)
 
     def _next(self) -> tuple[str | None, float]:
+        begun = self._begun.copy()
         rows = self._database.read(
-            "SELECT name, created FROM operations WHERE done = 0 ORDER BY created"
+            "SELECT name, created FROM operations WHERE done = 0 ORDER BY created LIMIT ?",
+            (len(begun) + 1,),
         )
-        row = next((row for row in rows if row["name"] not in self._begun), None)
+        row = next((row for row in rows if row["name"] not in begun), None)
         if row is None:
             return None, 0.0
         age_seconds = time.time() - row["created"]

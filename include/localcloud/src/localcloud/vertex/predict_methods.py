@@ -25,6 +25,7 @@ from localcloud.vertex.traffic import Turns
 Json = dict[str, Any]
 
 _ENDPOINTS = "aiplatform.projects.locations.endpoints"
+_ANY_TYPE = "application/octet-stream"
 _MAX_QUOTED_CHARACTERS = 2000
 _SAME = frozenset({400, 401, 403, 404, 409, 429, 500, 501, 503, 504})
 """Statuses of a model server that the caller sees as they are; others become 400 or 500."""
@@ -74,10 +75,21 @@ class PredictMethods:
 
     @serves(f"{_ENDPOINTS}.rawPredict")
     def raw_predict(self, call: Call) -> Reply:
-        """Forward a body of any type and return the server's body as it is."""
+        """Forward a body of any type and return the server's body as it is.
+
+        Clients made from the API's messages wrap the request in an HttpBody and read the answer
+        as one, so they get one.
+        """
         target = self._target(call)
-        content_type, body = _raw_body(call)
-        answer = self._ask(target, body, content_type)
+        wrapped = _wrapped(call)
+        if wrapped is None:
+            content_type = call.headers.get("content-type", _ANY_TYPE)
+            answer = self._ask(target, call.body, content_type)
+        else:
+            answer = self._ask(target, *wrapped)
+            data = base64.b64encode(answer.body).decode()
+            document = json.dumps({"contentType": answer.content_type, "data": data})
+            answer = Answer(200, "application/json", document.encode())
         headers = {
             "X-Vertex-AI-Endpoint-Id": call.params["endpoint"].rpartition("/")[2],
             "X-Vertex-AI-Deployed-Model-Id": target.model_id,
@@ -140,16 +152,16 @@ def _wrong_shape(target: _Target, why: str) -> GoogleError:
     )
 
 
-def _raw_body(call: Call) -> tuple[str, bytes]:
-    """Return what to forward; a client that wraps it in an HttpBody means what is inside."""
-    content_type = call.headers.get("content-type", "application/octet-stream")
-    if not content_type.startswith("application/json") or b'"httpBody"' not in call.body[:200]:
-        return content_type, call.body
+def _wrapped(call: Call) -> tuple[bytes, str] | None:
+    """Return the body and the type inside an HttpBody; None where the request is none."""
+    is_json = call.headers.get("content-type", "").startswith("application/json")
+    if not is_json or b'"httpBody"' not in call.body[:200]:
+        return None
     wrapped = call.json().get("httpBody")
     if not isinstance(wrapped, dict) or not isinstance(wrapped.get("data", ""), str):
-        return content_type, call.body
+        return None
     try:
-        data = base64.b64decode(wrapped.get("data", ""), altchars=None, validate=True)
+        data = base64.b64decode(wrapped.get("data", ""), validate=True)
     except binascii.Error:
         raise invalid_argument("Field 'httpBody.data' is not base64.") from None
-    return wrapped.get("contentType") or "application/octet-stream", data
+    return data, wrapped.get("contentType") or _ANY_TYPE

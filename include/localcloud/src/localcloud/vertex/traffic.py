@@ -14,6 +14,8 @@ from localcloud.vertex.names import precondition, wrong_field
 NEW_MODEL = "0"
 """Stands for the model being deployed, whose id its caller cannot know."""
 _WHOLE = 100
+_MAX_ENDPOINTS = 1000
+"""Of more endpoints than these the turns begin anew, so that deleted ones take no memory."""
 
 Split = Mapping[str, int]
 
@@ -71,10 +73,7 @@ class Turns:
             credit = {model_id: held.get(model_id, 0) + split[model_id] for model_id in split}
             chosen = max(sorted(credit), key=lambda model_id: credit[model_id])
             credit[chosen] -= _WHOLE
+            if endpoint not in self._credits and len(self._credits) >= _MAX_ENDPOINTS:
+                self._credits.clear()
             self._credits[endpoint] = credit
         return chosen
-
-    def forget(self, endpoint: str) -> None:
-        """Drop what is kept of an endpoint that is deleted."""
-        with self._lock:
-            self._credits.pop(endpoint, None)
