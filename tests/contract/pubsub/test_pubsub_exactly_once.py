@@ -106,7 +106,7 @@ def test_a_stream_confirms_acknowledgements_and_extensions(pubsub: Clients) -> N
     pubsub.publish(topic, b"one")
     requests: queue.Queue[StreamingPullRequest | None] = queue.Queue()
     requests.put(StreamingPullRequest(subscription=subscription, stream_ack_deadline_seconds=60))
-    responses = iter(pubsub.subscriber.streaming_pull(requests=_until_none(requests)))
+    responses = iter(pubsub.subscriber.streaming_pull(requests=_until_none(requests), timeout=15))
     try:
         assert next(responses).subscription_properties.exactly_once_delivery_enabled
         [received] = next(responses).received_messages

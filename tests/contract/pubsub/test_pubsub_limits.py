@@ -140,7 +140,7 @@ def _stream(pubsub: Clients, later: dict[str, Any]) -> None:
             yield StreamingPullRequest(request)
 
     try:
-        responses = iter(pubsub.subscriber.streaming_pull(requests=sent()))
+        responses = iter(pubsub.subscriber.streaming_pull(requests=sent(), timeout=15))
         next(responses)
         requests.put(later)
         next(responses)

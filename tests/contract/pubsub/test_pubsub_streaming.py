@@ -149,7 +149,7 @@ def test_a_clients_newer_stream_takes_over_from_its_older_one(pubsub: Clients) -
             yield StreamingPullRequest(first)
             closing.wait(30)
 
-        responses = iter(pubsub.subscriber.streaming_pull(requests=requests()))
+        responses = iter(pubsub.subscriber.streaming_pull(requests=requests(), timeout=30))
         assert not next(responses).received_messages
         return responses
 
