@@ -9,6 +9,7 @@ import pytest
 import requests
 from tests.contract.fhir.fhir_client import (
     CONFORMANCE,
+    DECISION,
     FHIR_METHODS,
     FHIR_STORES,
     HTTP,
@@ -63,6 +64,14 @@ def test_a_batch_of_many_entries_is_answered(fhir: FhirClient) -> None:
     assert answer.status == 200
     assert len(answer.statuses) == _MANY_ENTRIES + 1
     assert answer.statuses[-2:] == ["404 Not Found", "201 Created"]
+
+
+@pytest.mark.rule("fhir.limit.batch-entries", DECISION)
+def test_a_batch_of_a_million_entries_is_refused(fhir: FhirClient) -> None:
+    body = b'{"resourceType":"Bundle","type":"batch","entry":[' + b"{}," * 1_000_000 + b"{}]}"
+    answer = fhir.post("", body)
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (400, "too-costly")
+    assert is_alive(fhir)
 
 
 @pytest.mark.rule("fhir.limit.depth", CONFORMANCE)

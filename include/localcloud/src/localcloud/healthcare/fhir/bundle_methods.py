@@ -51,7 +51,6 @@ from localcloud.healthcare.fhir.wire import (
     answers_outcomes,
     body_of,
     fhir_reply,
-    turn_for,
 )
 from localcloud.healthcare.fhir.work import Work
 from localcloud.healthcare.operations import Operations
@@ -125,10 +124,6 @@ class BundleMethods:
     @answers_outcomes
     def execute(self, call: Call) -> Reply:
         settings = self._stores.settings(call.params["parent"], call.base_url)
-        with turn_for(call):
-            return self._execute(call, settings)
-
-    def _execute(self, call: Call, settings: StoreSettings) -> Reply:
         bundle = body_of(call, limit=MAX_BUNDLE_BYTES)
         if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
             raise unparseable("want a Bundle: POST a single resource to its type")

@@ -24,10 +24,10 @@ from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.validation import check_resource
 from localcloud.healthcare.fhir.wire import decode
 
-# "Transaction bundles with more than 4,500 entries are immediately rejected." A batch is bounded by
-# the size of its request alone.
+# "Transaction bundles with more than 4,500 entries are immediately rejected." Google bounds a batch
+# by the size of its request alone; here an answer of more entries would take gigabytes of memory.
 # Source: https://cloud.google.com/healthcare-api/quotas#fhir_executebundle_size_limits
-MAX_TRANSACTION_ENTRIES = 4500
+_MAX_ENTRIES = {"transaction": 4500, "batch": 20_000}
 
 _WITH_RESOURCE = frozenset({"POST", "PUT"})
 _VERBS = _WITH_RESOURCE | {"PATCH", "DELETE", "GET"}
@@ -86,12 +86,13 @@ def entries_of(bundle: Json) -> list[Json]:
     urls = [item["fullUrl"] for item in raw if isinstance(item.get("fullUrl"), str)]
     if len(set(urls)) < len(urls):
         raise unparseable("two entries have the same fullUrl", "Bundle.entry")
-    if bundle.get("type") == "transaction" and len(raw) > MAX_TRANSACTION_ENTRIES:
+    most = _MAX_ENTRIES.get(str(bundle.get("type")), 0)
+    if most and len(raw) > most:
         raise FhirError(
             400,
             "too-costly",
             "too_many_entries",
-            f"a transaction may have {MAX_TRANSACTION_ENTRIES} entries: send several bundles",
+            f"a {bundle['type']} may have {most} entries: send several bundles",
         )
     return raw
 

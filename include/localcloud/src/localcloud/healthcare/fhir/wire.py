@@ -32,7 +32,9 @@ MAX_BUNDLE_BYTES = 50 << 20
 _MAX_JSON_VALUES = 4_000_000
 _READABLE = frozenset({"*/*", "application/*", "application/json", FHIR_JSON})
 _READABLE_FORMATS = frozenset({"json", "application/json", FHIR_JSON})
-# What is too large for one resource is decoded by one request at a time, which bounds memory.
+# What is larger is worked on by one request at a time, which bounds memory; Python would not do two
+# of them any faster.
+_LARGE_BYTES = 1 << 20
 _LARGE_BODY = threading.Lock()
 
 Method = Callable[[Any, Call], Reply]
@@ -61,7 +63,8 @@ def answers_outcomes(method: Method) -> Method:
     def handler(self: Any, call: Call) -> Reply:
         try:
             _check_protocol(call)
-            return method(self, call)
+            with _turn_for(call):
+                return method(self, call)
         except FhirError as error:
             return fhir_reply(error.outcome(), error.status)
 
@@ -104,9 +107,9 @@ def version_headers(resource: Json) -> dict[str, str]:
 
 
 @contextmanager
-def turn_for(call: Call) -> Iterator[None]:
+def _turn_for(call: Call) -> Iterator[None]:
     """Hold the turn of requests with a large body for as long as its objects are in memory."""
-    if len(call.payload) <= MAX_RESOURCE_BYTES:
+    if len(call.payload) <= _LARGE_BYTES:
         yield
         return
     with _LARGE_BODY:
