@@ -15,12 +15,15 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import vision
 from pydicom import Dataset, dcmread
 from pydicom.errors import InvalidDicomError
+from tests.contract.conftest import cloud
 
 import samples
 from samples.study import FoundFinding
 from wetread.core.pixels.encoding import encode_png
 from wetread.core.pixels.rendering import render_frame
 from wetread.core.settings import Settings
+
+__all__ = ["cloud"]
 
 THRESHOLD = Settings().anomaly_threshold
 BATCH = 16
