@@ -17,6 +17,7 @@ ALL_AUTHENTICATED = "allAuthenticatedUsers"
 # Together the bound of what is kept in memory; a longer policy is read anew for each decision.
 _CACHED_POLICIES = 512
 _CACHED_CHARACTERS = 64 << 10
+_CACHED_PRINCIPALS = 1024
 
 RolesByMember = Mapping[str, frozenset[str]]
 
@@ -48,6 +49,7 @@ def roles_of(members: Set[str], policy: RolesByMember) -> Set[str]:
     return {role for member in members & policy.keys() for role in policy[member]}
 
 
+@functools.lru_cache(_CACHED_PRINCIPALS)
 def members_of(email: str) -> frozenset[str]:
     """Return the member names that mean a principal; an empty address is nobody known."""
     if not email:
