@@ -68,6 +68,7 @@ def test_the_index_says_where_each_contract_comes_from(
         "healthcare",
         "iamcredentials",
         "pubsub",
+        "pubsub-grpc",
         "secretmanager",
         "storage",
         "vision",

@@ -34,8 +34,8 @@ def measurements(address: str) -> Iterator[Measurement]:
 def _exchange(address: str) -> float:
     number = next(_NUMBERS)
     topic, subscription = (
-        f"projects/bench/topics/t{number}",
-        f"projects/bench/subscriptions/s{number}",
+        f"projects/bench/topics/bench-{number}",
+        f"projects/bench/subscriptions/bench-{number}",
     )
     done, received = threading.Event(), itertools.count(1)
 

@@ -93,7 +93,7 @@ class Cloud:
             self._services, pubsub, partial(_topic_exists, messages), urls, auth
         )
         listings = [listing_of(service) for services in sites.values() for service in services]
-        listings.append(grpc_listing("pubsub", pubsub.source, pubsub.served()))
+        listings.append(grpc_listing("pubsub-grpc", pubsub.source, pubsub.served()))
         admin = Admin(self._conditions, listings, self._admin_routes, auth.lock.check)
         listeners: list[HttpListener] = []
         self._open.push_async_callback(_stop_together, listeners)

@@ -8,7 +8,8 @@ from localcloud.behaviour import as_json as behaviour_json
 from localcloud.conditions import Conditions
 from localcloud.errors import GoogleError
 from localcloud.http.call import Call, Reply
-from localcloud.http.index import ApiListing, as_html, as_json
+from localcloud.http.index import ApiListing, as_json
+from localcloud.http.index_page import as_html
 
 ADMIN_PREFIX = "/_localcloud"
 
@@ -62,7 +63,9 @@ class Admin:
 
     def _index(self, call: Call) -> Reply:
         if "text/html" in call.headers.get("accept", ""):
-            return Reply(body=as_html(self._listings).encode(), content_type="text/html")
+            behaviour = behaviour_json(self._behaviour.current)
+            page = as_html(self._listings, behaviour, self._faults.rules(), self._faults.calls())
+            return Reply(body=page.encode(), content_type="text/html; charset=utf-8")
         return Reply.json(as_json(self._listings))
 
     def _change_behaviour(self, call: Call) -> Reply:
