@@ -8,12 +8,12 @@ from __future__ import annotations
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.outcomes import invalid_query, not_found, not_supported
 from localcloud.healthcare.fhir.pages import decode_token, parse_count
-from localcloud.healthcare.fhir.records import Records, Version, version_id
+from localcloud.healthcare.fhir.records import OVERWRITTEN, Records, Version, version_id
 from localcloud.healthcare.fhir.search import searchset
 from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.temporal import date_range, instant
 
-_REASONS = {"200": "200 OK", "201": "201 Created"}
+_REASONS = {"200": "200 OK", "201": "201 Created", OVERWRITTEN: "200 OK"}
 
 
 def history_bundle(

@@ -12,6 +12,7 @@ from localcloud.healthcare.fhir.bulk_delete import BulkDelete, version_config
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.exports import Export, Filter, Folder, Selection, moment
 from localcloud.healthcare.fhir.imports import STRUCTURES, Import
+from localcloud.healthcare.fhir.rollback import Rollback, RollbackRequest
 from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.fhir.temporal import LATEST
 from localcloud.healthcare.operations import Operations, Work
@@ -24,7 +25,7 @@ _SERVICE = "fhir.FhirService"
 
 
 class FhirJobMethods:
-    """import, export, bulkDelete and getFHIRStoreMetrics.
+    """import, export, bulkDelete, rollback and getFHIRStoreMetrics.
 
     What is wrong with a request is refused at once; what is wrong with a bucket ends the operation.
     """
@@ -83,6 +84,17 @@ class FhirJobMethods:
             _folder(gcs) if gcs is not None else None,
         )
         return self._start(settings.name, "BulkDeleteResources", work.run)
+
+    @serves(f"{_STORES}.rollback")
+    def rollback(self, call: Call) -> Reply:
+        """Start a rollback to a point in time."""
+        settings = self._stores.settings(call.params["name"], call.base_url)
+        request = RollbackRequest.parse(call.json(), self._stores.definitions)
+        if not settings.versioning:
+            raise GoogleError.of(501, "the local cloud rolls back by versions; this store has none")
+        work = Rollback(settings, request, self._stores, self._objects)
+        method = "fhir.FhirStoreService.RollbackFhirResources"
+        return Reply.json(self._operations.start(settings.name, method, work.run))
 
     @serves(f"{_STORES}.getFHIRStoreMetrics")
     def metrics(self, call: Call) -> Reply:

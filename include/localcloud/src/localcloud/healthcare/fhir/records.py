@@ -16,6 +16,9 @@ from typing import Any
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.index import Row
 
+# The status of a version that took another one's place in the history, as an import's do.
+OVERWRITTEN = "overwritten"
+
 Query = Callable[[str, Sequence[Any]], list[sqlite3.Row]]
 
 

@@ -1,9 +1,9 @@
-# ruff: noqa: S608 - the SQL is put together from constants of the code; values are bound.
 """Searches run: matches, included resources, pages, trimmed elements.
 
 Source: https://hl7.org/fhir/R4/search.html and https://hl7.org/fhir/R4/bundle.html#searchset
 """
 
+# ruff: noqa: S608 - the SQL is put together from constants of the code; values are bound.
 from __future__ import annotations
 
 import json

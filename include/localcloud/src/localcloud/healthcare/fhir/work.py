@@ -22,6 +22,7 @@ from localcloud.healthcare.fhir.outcomes import (
 )
 from localcloud.healthcare.fhir.profiles import Profiles
 from localcloud.healthcare.fhir.records import (
+    OVERWRITTEN,
     Record,
     Records,
     State,
@@ -128,13 +129,24 @@ class Work:
         So does fhirStores.import.
         """
         current = self.records.get(resource["resourceType"], resource["id"])
+        status = "201"
         if current is not None and not current.deleted:
+            status = OVERWRITTEN
             self.tx.execute(
                 "DELETE FROM fhir_version WHERE resource = ? AND version = ?",
                 (current.key, current.version),
             )
-        self._replace(resource, current, "UpdateResource", "PUT")
+        self._store(resource, current, "UpdateResource", "PUT", status)
         self.changes.pop()
+
+    def restore(self, resource_type: str, identifier: str, resource: Json | None) -> None:
+        """Make a resource what it was, as a new version, or delete it; tells nobody."""
+        current = self.records.get(resource_type, identifier)
+        if resource is not None:
+            self._replace(resource, current, "UpdateResource", "PUT")
+            self.changes.pop()
+        elif current is not None and not current.deleted:
+            self._bury(current)
 
     def wipe(self, current: Record, *, newest: bool, history: bool) -> None:
         """Delete the newest version of a resource, its history, or both; tells nobody."""
