@@ -103,7 +103,7 @@ def test_versions_are_listed_with_their_ids_in_pages(models: vertex.ModelService
     listed = models.list_model_versions(request={"name": name, "page_size": 2})
     assert [version.name for version in listed] == [f"{name}@{number}" for number in (1, 2, 3)]
     newest = models.list_model_versions(request={"name": name, "order_by": "create_time desc"})
-    assert {version.version_id for version in newest} == {"1", "2", "3"}
+    assert [version.version_id for version in newest] == ["3", "2", "1"]
 
 
 @pytest.mark.rule("vertex.models.delete-version", f"{REFERENCE}/deleteVersion")

@@ -6,6 +6,7 @@ Source: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locat
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from localcloud.errors import invalid_argument
@@ -21,7 +22,7 @@ _ORDER_FIELDS = frozenset({"displayName", "createTime", "updateTime"})
 _SNAKE = re.compile(r"_([a-z])")
 
 
-def listed(call: Call, kind: str, items: list[Json]) -> Json:
+def listed(call: Call, kind: str, items: list[Json], *, by_version: bool = False) -> Json:
     """Return one page of the items that a call's filter lets through, in its order.
 
     Parameters
@@ -29,6 +30,8 @@ def listed(call: Call, kind: str, items: list[Json]) -> Json:
     kind
         ``models`` or ``endpoints``: the key of the answer; without its s, the filter's name of
         the id.
+    by_version
+        Order by the times of the versions, not of their model.
 
     Raises
     ------
@@ -40,9 +43,14 @@ def listed(call: Call, kind: str, items: list[Json]) -> Json:
     passes = compile_filter(call.query.get("filter"), fields)
     found = [i for i in items if passes({**i, id_field: i["name"].rpartition("/")[2]})]
     for name, descending in reversed(_order(call.query.get("orderBy") or "")):
-        found.sort(key=lambda item: str(item.get(name, "")), reverse=descending)
+        key = f"version{name[0].upper()}{name[1:]}" if by_version else name
+        found.sort(key=partial(_text, name=key), reverse=descending)
     shown, more = page(call, found, lambda item: str(item["name"]), _DEFAULT_PAGE, _MAX_PAGE)
     return {**({kind: shown} if shown else {}), **more}
+
+
+def _text(item: Json, name: str) -> str:
+    return str(item.get(name, ""))
 
 
 def _order(text: str) -> list[tuple[str, bool]]:

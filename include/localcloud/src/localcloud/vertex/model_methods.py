@@ -85,7 +85,7 @@ class ModelMethods:
         if not versions:
             raise missing("Model", name)
         named = [{**v, "name": f"{name}@{v['versionId']}"} for v in versions]
-        return Reply.json(listed(call, "models", named))
+        return Reply.json(listed(call, "models", named, by_version=True))
 
     @serves(f"{_MODELS}.patch")
     def patch(self, call: Call) -> Reply:

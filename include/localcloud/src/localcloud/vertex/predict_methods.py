@@ -115,7 +115,7 @@ class PredictMethods:
 
     def _ask(self, target: _Target, body: bytes, content_type: str) -> Answer:
         answer = self._containers.predict(target.container, body, content_type, target.limits)
-        if answer.status != 200:
+        if not 200 <= answer.status < 300:
             _refuse(answer)
         return answer
 

@@ -74,7 +74,8 @@ def _reduced(gray: NDArray[np.uint8]) -> Gray:
     scale = WORKING_SIZE / max(gray.shape)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = (max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale)))
-    return cv2.resize(gray, size, interpolation=method).astype(np.float32) / 255
+    reduced: Gray = cv2.resize(gray, size, interpolation=method).astype(np.float32) / 255
+    return reduced
 
 
 def _candidates(image: Gray) -> list[tuple[int, int, float]]:
@@ -93,7 +94,8 @@ def _candidates(image: Gray) -> list[tuple[int, int, float]]:
 
 
 def _blur(image: Gray, sigma: float) -> Gray:
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    blurred: Gray = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return blurred
 
 
 def _judge(image: Gray, x: int, y: int, radius: float) -> Region | None:
