@@ -28,6 +28,8 @@ def lettered(study: str, series: str, *lines: str, **attributes: object) -> Data
     dataset = ct_slice(study, series)
     dataset.Rows = dataset.Columns = SIDE_PIXELS
     dataset.PixelData = burned_in(*lines).tobytes()
+    # Without a window a picture is shown in full range, and there is one picture to read.
+    del dataset.WindowCenter, dataset.WindowWidth
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
     return dataset

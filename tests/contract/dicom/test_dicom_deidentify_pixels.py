@@ -144,22 +144,29 @@ def test_text_that_the_window_hides_is_found(cloud: Any, store: DicomStore) -> N
 @pytest.mark.rule("dicom.deidentify.pixels.colour", GUIDE)
 @pytest.mark.parametrize("name", ["examples_rgb_color.dcm", "examples_palette.dcm"])
 def test_a_real_ultrasound_picture_loses_its_text(cloud: Any, store: DicomStore, name: str) -> None:
-    store.stow([shipped(name)])
+    dataset = read(shipped(name))
+    corner = dataset.pixel_array[:160, :240]
+    dataset.Rows, dataset.Columns = corner.shape[:2]
+    dataset.PixelData = np.ascontiguousarray(corner).tobytes()
+    store.put(dataset)
+    assert len(text_in(cloud, shown(dataset))) > 8
     _, files = deidentify(store, config=config("REDACT_ALL_TEXT"))
-    kept = only(files)
-    pixels = kept.pixel_array
-    if kept.PhotometricInterpretation == "PALETTE COLOR":
-        pixels = pydicom.pixels.apply_color_lut(pixels, kept) >> 8
-    seen = text_in(cloud, pixels)
+    seen = text_in(cloud, shown(only(files)))
     # What is left of letters half covered by a measuring scale may still look like one.
     assert len(seen) <= 4, seen
+
+
+def shown(dataset: Dataset) -> np.ndarray:
+    """Return a picture's colours in 8 bits."""
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        return pydicom.pixels.apply_color_lut(dataset.pixel_array, dataset) >> 8
+    return dataset.pixel_array
 
 
 @pytest.mark.rule("dicom.deidentify.pixels.reencoded", GUIDE)
 @pytest.mark.parametrize(
     ("stored", "expected"),
     [
-        (RLELossless, RLELossless),
         (JPEG2000Lossless, JPEG2000Lossless),
         (DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian),
     ],

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from localcloud.healthcare.dicom.batching import batches
 from localcloud.healthcare.dicom.deidentify.config import deidentifier_of, read_config
-from localcloud.healthcare.dicom.deidentify.instance import Deidentifier
+from localcloud.healthcare.dicom.deidentify.instance import Deidentifier, TextRedaction
+from localcloud.healthcare.dicom.deidentify.text_regions import require_reader
 from localcloud.healthcare.dicom.index import Index, Instance
 from localcloud.healthcare.dicom.ingest import Ingest, Stored
 from localcloud.healthcare.dicom.notifications import Action
@@ -65,9 +66,11 @@ class Deidentification:
         OperationFailed
             When not a single instance could be de-identified, or somebody cancels.
         GoogleError
-            When the configuration or the list of resources cannot be read.
+            When the configuration, the list of resources or text in pictures cannot be read.
         """
         deidentifier = deidentifier_of(self._config())
+        if deidentifier.redaction is not TextRedaction.NONE:
+            require_reader()
         work = [(copying, copying.selection.scopes(self.objects)) for copying in self.prepare()]
         progress.pending = sum(
             count_instances(self.index, copying.selection, scopes) for copying, scopes in work

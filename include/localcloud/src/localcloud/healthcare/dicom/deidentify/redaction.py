@@ -26,7 +26,6 @@ MAX_PIXEL_BYTES = 2 << 30
 # Text that another line covered is found when that is gone; more looks than this find noise.
 _LOOKS = 3
 _WHITE = 255
-_FLOATING_VRS = {0x7FE00008: "OF", 0x7FE00009: "OD"}
 
 
 class CannotRedact(Exception):
@@ -53,7 +52,7 @@ def redact_text(dataset: Dataset, wanted: Callable[[str], bool]) -> bool:
     source.geometry.check_present(dataset, source.is_encapsulated)
     boxes = _find_text(source, wanted)
     if boxes:
-        _replace_pixels(dataset, list(_redacted(source, boxes)))
+        _replace_pixels(source, boxes)
         # The picture in small shows the text too.
         dataset.pop("IconImageSequence", None)
     return bool(boxes)
@@ -124,28 +123,22 @@ def _black(frame: np.ndarray, dataset: Dataset) -> object:
     return frame.min()
 
 
-def _replace_pixels(dataset: Dataset, frames: list[np.ndarray]) -> None:
-    tag = next(iter(PIXEL_TAGS & set(dataset.keys())))
-    bits_allocated = int(dataset.BitsAllocated)
-    if frames[0].ndim == 3:
+def _replace_pixels(source: FrameSource, boxes: set[Box]) -> None:
+    dataset, geometry = source.dataset, source.geometry
+    content = bytearray()
+    for frame in _redacted(source, boxes):
+        content += frame.astype(frame.dtype.newbyteorder("<"), copy=False).tobytes()
+    if geometry.bits == 1:
+        content = bytearray(np.packbits(np.frombuffer(content, np.uint8), bitorder="little"))
+    else:
+        dataset.BitsAllocated = frame.dtype.itemsize * 8
+    if frame.ndim == 3:
         dataset.PhotometricInterpretation = "RGB"
         dataset.PlanarConfiguration = 0
-    if bits_allocated > 1:
-        dataset.BitsAllocated = bits_allocated = frames[0].dtype.itemsize * 8
-    del dataset[tag]
-    for table in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-        dataset.pop(table, None)
-    vr = _FLOATING_VRS.get(tag) or ("OB" if bits_allocated <= 8 else "OW")
-    dataset.add_new(tag, vr, _native(frames, bits_allocated))
+    for keyword in (geometry.keyword, "ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        dataset.pop(keyword, None)
+    content += b"\0" * (len(content) % 2)
+    setattr(dataset, geometry.keyword, bytes(content))
+    if geometry.keyword == "PixelData":
+        dataset["PixelData"].VR = "OB" if dataset.BitsAllocated <= 8 else "OW"
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-
-
-def _native(frames: list[np.ndarray], bits_allocated: int) -> bytes:
-    if bits_allocated == 1:
-        content = np.packbits(np.concatenate([f.ravel() for f in frames]), bitorder="little")
-        data = content.tobytes()
-    else:
-        data = b"".join(
-            np.ascontiguousarray(f.astype(f.dtype.newbyteorder("<"))).tobytes() for f in frames
-        )
-    return data + b"\0" * (len(data) % 2)

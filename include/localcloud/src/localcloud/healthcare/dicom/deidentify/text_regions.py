@@ -46,6 +46,17 @@ class Box:
         frame[self.top : self.bottom, self.left : self.right] = value
 
 
+def require_reader() -> None:
+    """Make sure that text can be read at all, before a file is taken for one without.
+
+    Raises
+    ------
+    GoogleError
+        501 when the reader is not installed.
+    """
+    read_lines(Pixels(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)))
+
+
 def text_boxes(pictures: Iterable[np.ndarray], wanted: Callable[[str], bool]) -> Iterator[Box]:
     """Iterate over the boxes of wanted lines; pictures are 8 bit, grey or RGB."""
     for picture in pictures:
