@@ -66,6 +66,7 @@ LACKS: Mapping[str, str] = {
     "storage.precondition.bucket": "does not check buckets",
     "storage.precondition.version": "does not check it on deletes",
     "storage.csek.*": "ignores customer keys",
+    "storage.cmek.*": "forgets the names of keys",
     "storage.checksums": "ignores checksums in headers",
     "storage.checksums.m*": "ignores checksums in metadata, and malformed ones",
     "storage.parameters.invalid": "ignores parameters that it does not know",

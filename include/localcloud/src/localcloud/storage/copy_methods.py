@@ -91,7 +91,7 @@ class CopyMethods:
             name,
             # Parts are not read again on Google, so a composed object has no MD5.
             replace(self._contents.put_stream(self._joined(sources)), md5_b64=""),
-            request.get("destination") or {},
+            {**(request.get("destination") or {}), "kmsKeyName": call.query.get("kmsKeyName")},
             component_count=sum(source.fields.get("componentCount", 1) for source in sources),
             encryption=key,
         )
@@ -137,6 +137,8 @@ def _copy_of(source: ObjectVersion, call: Call) -> Draft:
     given = writable(call.json())
     kept = {k: v for k, v in writable(source.fields).items() if k not in _NOT_COPIED}
     fields = given if given.keys() - {"storageClass"} else {**kept, **given}
+    if key := call.query.get("destinationKmsKeyName"):
+        fields["kmsKeyName"] = key
     params = call.params
     draft = source.draft(params["destinationBucket"], params["destinationObject"])
     return replace(draft, fields=fields, encryption=customer_keys.of_headers(call.headers))

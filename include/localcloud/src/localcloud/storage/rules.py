@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,10 @@ LEGACY_CLASSES = frozenset({"MULTI_REGIONAL", "REGIONAL", "DURABLE_REDUCED_AVAIL
 
 _DEFAULT_CONTENT_TYPE = "application/octet-stream"
 _MAX_METADATA_BYTES = 8 << 10
+_KEY = re.compile(
+    r"(?P<key>projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)"
+    r"(?:/cryptoKeyVersions/(?P<version>\d+))?"
+)
 
 
 def created_fields(bucket: Bucket, draft: Draft) -> dict[str, Any]:
@@ -37,6 +42,7 @@ def created_fields(bucket: Bucket, draft: Draft) -> dict[str, Any]:
         "md5Hash": draft.blob.md5_b64 or None,
         "componentCount": draft.component_count,
         "customerEncryption": draft.encryption,
+        "kmsKeyName": None if draft.encryption else _managed_key(bucket, draft),
         "timeCreated": now,
         "updated": now,
         "timeStorageClassUpdated": now,
@@ -45,6 +51,22 @@ def created_fields(bucket: Bucket, draft: Draft) -> dict[str, Any]:
     kept = {key: value for key, value in fields.items() if value is not None}
     check_fields(bucket, kept)
     return kept
+
+
+def _managed_key(bucket: Bucket, draft: Draft) -> str | None:
+    """Return the version of the Cloud KMS key that a new generation is said to lie under.
+
+    Source: https://cloud.google.com/storage/docs/encryption/customer-managed-keys
+    """
+    default = (bucket.fields.get("encryption") or {}).get("defaultKmsKeyName")
+    key = draft.fields.get("kmsKeyName") or default
+    if key is None:
+        return None
+    if (match := _KEY.fullmatch(key)) is None:
+        raise invalid_argument(
+            f"Invalid Cloud KMS key {key!r}; give projects/P/locations/L/keyRings/R/cryptoKeys/K."
+        )
+    return f"{match['key']}/cryptoKeyVersions/{match['version'] or 1}"
 
 
 def check_fields(bucket: Bucket, fields: Mapping[str, Any]) -> None:

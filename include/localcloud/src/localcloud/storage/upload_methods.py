@@ -68,7 +68,7 @@ class UploadMethods:
         self._objects.check_target(bucket, name, conditions)
         blob = self._contents.put(data)
         checksums.check(blob, resource, call.headers)
-        draft = Draft(bucket, name, blob, _with_encoding(call, resource), encryption=key)
+        draft = Draft(bucket, name, blob, _with_query(call, resource), encryption=key)
         version = self._objects.insert(draft, conditions)
         return Reply.json(version.resource(call.base_url))
 
@@ -77,7 +77,7 @@ class UploadMethods:
         check_text(resource)
         self._contract.check_body(_INSERT, resource)
         content_type = call.headers.get("x-upload-content-type")
-        fields = _with_encoding(call, {"contentType": content_type, **resource})
+        fields = _with_query(call, {"contentType": content_type, **resource})
         return self.begin(call, call.params["bucket"], _name(call, resource), fields)
 
     def begin(self, call: Call, bucket: str, name: str, fields: Mapping[str, Any]) -> Reply:
@@ -144,6 +144,6 @@ def _name(call: Call, resource: Mapping[str, Any]) -> str:
     return check_object_name(resource.get("name") or call.query.get("name"))
 
 
-def _with_encoding(call: Call, resource: Mapping[str, Any]) -> dict[str, Any]:
-    encoding = call.query.get("contentEncoding")
-    return {**resource, "contentEncoding": encoding} if encoding else dict(resource)
+def _with_query(call: Call, resource: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: call.query.get(name) for name in ("contentEncoding", "kmsKeyName")}
+    return {**resource, **{name: value for name, value in given.items() if value}}
