@@ -289,6 +289,31 @@ def test_an_operation_takes_its_time_survives_a_kill_and_can_be_cancelled(
         assert listed["displayName"] == "kept"
 
 
+@pytest.mark.rule("localcloud.vertex.stop-while-deploying", "include/localcloud/docs/vertex.md")
+def test_a_deployment_that_waits_when_the_cloud_stops_goes_on_at_the_next_start(
+    start_cloud: StartCloud, tmp_path: Path
+) -> None:
+    slow = "--set=operation_seconds=0.1"
+    with running_model_server() as server:
+        server.health = 503
+        given = f"--model-server=registry/late={server.url}"
+        with start_cloud(tmp_path, slow, given) as running:
+            clients = Clients(running)
+            endpoint, model = clients.create(), clients.upload("registry/late")
+            begun = clients.endpoints.deploy_model(
+                endpoint=endpoint, deployed_model={"model": model, "dedicated_resources": MACHINE}
+            )
+            while not server.received:
+                assert running.process.poll() is None
+            running.process.terminate()
+            assert running.process.wait(8) == 0
+        server.health = 200
+        with start_cloud(tmp_path, slow, given) as running:
+            operations = Clients(running).rest().endpoints().operations()
+            done = operations.wait(name=begun.operation.name, timeout="10s").execute()
+            assert done["response"]["deployedModel"]["model"] == model
+
+
 @pytest.mark.rule("localcloud.vertex.model-servers", "include/localcloud/docs/vertex.md")
 def test_model_servers_are_registered_at_the_start_and_at_the_admin_door(
     start_cloud: StartCloud, tmp_path: Path

@@ -65,7 +65,8 @@ class Kind:
         Changes the service's state and returns the response; runs in the transaction that marks
         the operation done, so that both happen or neither. It must not wait for anything.
     prepare
-        Runs before, outside any transaction; it may wait. What it raises fails the operation.
+        Runs before, outside any transaction; it may wait, and be run again after a stop. What it
+        raises fails the operation.
     finished
         Changes the metadata when the operation ends, given it, the outcome and the time.
     is_short
@@ -101,10 +102,19 @@ class Operations:
         """Begin to work, first on what an earlier run left pending."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop working; what is pending goes on at the next start."""
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the server stops: what is being prepared may give up, to go on next time."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Begin nothing more, and fail nothing that only stops because the server does."""
         self._stopped.set()
         self._notify()
+
+    def close(self) -> None:
+        """Stop working; what is pending goes on at the next start."""
+        self.stop()
         self._thread.join()
 
     def start(self, parent: str, kind: str, arguments: Json, metadata: Json) -> Json:
@@ -228,7 +238,8 @@ class Operations:
                 response = {"@type": kind.response_type, **kind.apply(arguments)}
                 self._end(name, response)
         except GoogleError as error:
-            self._end(name, error)
+            if not self._stopped.is_set():
+                self._end(name, error)
         except Exception as error:
             # It must end, whatever broke in it; the message may not quote its data.
             message = f"The operation failed: {type(error).__name__}."

@@ -67,6 +67,7 @@ class VertexService(HttpService):
 
     def close(self) -> None:
         """End the calls of model servers and the work on operations; both may go on later."""
+        self._operations.stop()
         self._containers.close()
         self._operations.close()
 

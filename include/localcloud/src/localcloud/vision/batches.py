@@ -87,7 +87,11 @@ class BatchMethods:
         size = arguments["batchSize"]
         for start in range(0, len(requests), size):
             batch = requests[start : start + size]
-            answers = [self._answer(r, start + i, denied) for i, r in enumerate(batch)]
+            answers = []
+            for index, request in enumerate(batch, start):
+                if self._operations.is_stopping:
+                    return
+                answers.append(self._answer(request, index, denied))
             name = f"{prefix}output-{start + 1}-to-{start + len(batch)}.json"
             document = json.dumps({"responses": answers}, ensure_ascii=False).encode()
             self._objects.write(bucket, name, document, "application/json")
