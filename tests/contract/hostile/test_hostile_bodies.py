@@ -159,7 +159,7 @@ def test_a_multipart_upload_with_a_wrong_boundary_is_refused(
     assert requests.get(server.object_url("parted"), timeout=10).status_code == 404
 
 
-@pytest.mark.rule("storage.batch.limit", "https://cloud.google.com/storage/docs/batch")
+@pytest.mark.rule("localcloud.hostile.batch-calls", "https://cloud.google.com/storage/docs/batch")
 def test_a_batch_of_very_many_calls_is_refused(server: Server) -> None:
     part = b"--b\r\nContent-Type: application/http\r\n\r\nGET /storage/v1/b/x HTTP/1.1\r\n\r\n"
     headers = {"Content-Type": "multipart/mixed; boundary=b"}
