@@ -127,6 +127,7 @@ class PullLoad:
                     "name": WORKED,
                     "topic": TOPIC,
                     "ack_deadline_seconds": _LEASE_SECONDS,
+                    "enable_exactly_once_delivery": True,
                 }
             )
 
