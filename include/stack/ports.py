@@ -27,6 +27,7 @@ DEFAULTS = (
     Port("airflow", "Airflow", "WETREAD_AIRFLOW_PORT", 8080),
     Port("storage", "Storage and Healthcare", "WETREAD_STORAGE_PORT", 8600),
     Port("pubsub", "Pub/Sub", "WETREAD_PUBSUB_PORT", 8601),
+    Port("vertex", "Vertex AI", "WETREAD_VERTEX_PORT", 8605),
     Port("vision", "Vision", "WETREAD_VISION_PORT", 8606),
     Port("secretmanager", "Secret Manager", "WETREAD_SECRETMANAGER_PORT", 8607),
 )

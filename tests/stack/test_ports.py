@@ -25,8 +25,8 @@ def row(number: int) -> Port:
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
-    numbers = {"airflow": 8080, "storage": 8600, "pubsub": 8601, "vision": 8606}
-    assert Ports().numbers() == {**numbers, "secretmanager": 8607}
+    numbers = {"airflow": 8080, "storage": 8600, "pubsub": 8601, "vertex": 8605}
+    assert Ports().numbers() == {**numbers, "vision": 8606, "secretmanager": 8607}
 
 
 def test_a_variable_moves_its_port_and_the_endpoints_follow() -> None:

@@ -30,7 +30,14 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("ready", flush=True)
 time.sleep(60)
 """
-PORTS = {"airflow": 8080, "storage": 8600, "pubsub": 8601, "vision": 8606, "secretmanager": 8607}
+PORTS = {
+    "airflow": 8080,
+    "storage": 8600,
+    "pubsub": 8601,
+    "vertex": 8605,
+    "vision": 8606,
+    "secretmanager": 8607,
+}
 
 
 @pytest.fixture
