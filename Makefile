@@ -11,11 +11,12 @@ export PYTHON
 airflow    := .venvs/airflow/.installed
 localcloud := .venvs/localcloud/.installed
 judges     := .venvs/judges/.installed
+peers      := .venvs/peers/.installed
 python     := .venvs/airflow/bin/python
 stack      := PYTHONPATH=include $(python) -m stack
-checked    := dags plugins include tests tools/docs
+checked    := dags plugins include tests tools
 
-.PHONY: help install up down status demo test check format lock clean
+.PHONY: help install up down status demo test rules bench-localcloud bench-pixels check format lock clean
 
 help:
 	@echo 'make install   make the environments below .venvs/'
@@ -24,6 +25,9 @@ help:
 	@echo 'make status    say what is running and healthy'
 	@echo 'make down      stop what make up started'
 	@echo 'make test      run the tests                 ARGS="tests/core -x" narrows them'
+	@echo 'make rules     list the documented rules of Google that the local cloud is tested for'
+	@echo 'make bench-localcloud   measure the local cloud beside its peers'
+	@echo 'make bench-pixels       measure how fast images become pictures'
 	@echo 'make check     lint, formatting and types'
 	@echo 'make format    apply the formatting and the safe fixes'
 	@echo 'make lock      resolve the requirements      ARGS=--upgrade moves the pins'
@@ -45,6 +49,15 @@ demo: $(airflow) $(localcloud)
 
 test: install
 	@PATH="$$PATH:$(CURDIR)/.venvs/judges/bin" $(python) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+
+rules: $(airflow)
+	@$(python) -m tools.rules
+
+bench-localcloud: $(airflow) $(localcloud) $(peers)
+	@$(python) -m tools.bench
+
+bench-pixels: $(airflow)
+	@PYTHONPATH=plugins $(python) -m tools.bench_pixels
 
 check: $(airflow)
 	@$(python) -m ruff check $(checked)
@@ -73,3 +86,6 @@ $(localcloud): .venvs/uv/.installed include/localcloud/requirements.lock include
 
 $(judges): .venvs/uv/.installed requirements-judges.lock
 	@tools/environment judges
+
+$(peers): .venvs/uv/.installed requirements-peers.lock
+	@tools/environment peers

@@ -1,0 +1,1 @@
+"""How fast images become pictures, beside a tutorial's recipe and beside decoding alone."""
