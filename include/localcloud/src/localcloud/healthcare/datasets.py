@@ -11,6 +11,7 @@ import zoneinfo
 from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.resources import (
     Json,
+    given,
     invalid,
     merge_masked,
     not_found,
@@ -93,7 +94,7 @@ class DatasetMethods:
             raise not_found("location", parent)
         name = f"{parent}/datasets/{required_id(call, 'datasetId')}"
         # What is output only is ignored, as it is in every Google API.
-        body = {key: value for key, value in call.json().items() if key in _SETTABLE}
+        body = {key: value for key, value in given(call.json()).items() if key in _SETTABLE}
         body["name"] = name
         _check_time_zone(body)
         _check_key(body)
@@ -119,7 +120,7 @@ class DatasetMethods:
     @serves(f"{_DATASETS}.patch")
     def patch(self, call: Call) -> Reply:
         def edit(current: Json) -> Json:
-            merged = merge_masked(call, current, call.json(), _MUTABLE)
+            merged = merge_masked(call, current, given(call.json()), _MUTABLE)
             _check_time_zone(merged)
             return merged
 
@@ -141,7 +142,7 @@ def _check_time_zone(body: Json) -> None:
 
 def _check_key(body: Json) -> None:
     """Check a customer-managed key by its name; nothing is encrypted with it here."""
-    if body.get("encryptionSpec") is None:
+    if "encryptionSpec" not in body:
         return
     match = _KEY_NAME.fullmatch(body["encryptionSpec"].get("kmsKeyName") or "")
     location = body["name"].split("/")[3]

@@ -88,6 +88,18 @@ def required_id(call: Call, parameter: str) -> str:
     return value
 
 
+def given(value: Any) -> Any:
+    """Return a JSON value without its nulls, which mean the same as absence.
+
+    Source: https://protobuf.dev/programming-guides/json/
+    """
+    if isinstance(value, dict):
+        return {key: given(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [given(item) for item in value if item is not None]
+    return value
+
+
 def check_labels(labels: Mapping[str, str]) -> None:
     if len(labels) > MAX_LABELS:
         raise invalid(f"too many labels: at most {MAX_LABELS} labels are allowed")

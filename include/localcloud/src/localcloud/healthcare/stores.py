@@ -20,6 +20,7 @@ from localcloud.healthcare.resources import (
     check_labels,
     check_topic,
     forbidden,
+    given,
     invalid,
     label_filter,
     merge_masked,
@@ -182,7 +183,7 @@ class StoreMethods:
         parent = call.params["parent"]
         self._resources.get(parent)
         store_id = required_id(call, kind.id_parameter)
-        body = {**call.json(), "name": f"{parent}/{kind.collection}/{store_id}"}
+        body = {**given(call.json()), "name": f"{parent}/{kind.collection}/{store_id}"}
         _check_store(kind, body)
         return Reply.json(self._resources.create(parent, kind.collection, body))
 
@@ -210,7 +211,7 @@ class StoreMethods:
         kind = KINDS[call.method_id.split(".")[-2]]
 
         def edit(current: Json) -> Json:
-            merged = merge_masked(call, current, call.json(), kind.mutable)
+            merged = merge_masked(call, current, given(call.json()), kind.mutable)
             _check_store(kind, merged)
             return merged
 

@@ -13,7 +13,7 @@ from localcloud.healthcare.dicom.resource_paths import Selection, resource_uids
 from localcloud.healthcare.dicom.storage_classes import STANDARD, requested_class
 from localcloud.healthcare.dicom.storage_settings import StorageClassChange
 from localcloud.healthcare.dicom.workshop import Workshop
-from localcloud.healthcare.resources import invalid, not_found
+from localcloud.healthcare.resources import given, invalid, not_found
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
 
@@ -33,9 +33,9 @@ class DicomJobMethods:
     @serves(f"{_STORES}.import")
     def import_instances(self, call: Call) -> Reply:
         """Start an import."""
-        shop, store, body = self._shop, call.params["name"], call.json()
+        shop, store, body = self._shop, call.params["name"], given(call.json())
         shop.resources.get(store)
-        uri = (body.get("gcsSource") or {}).get("uri", "")
+        uri = body.get("gcsSource", {}).get("uri", "")
         if not uri:
             raise invalid("gcs_source.uri is required")
         storage_class = requested_class(body.get("blobStorageSettings"), STANDARD)
@@ -46,7 +46,7 @@ class DicomJobMethods:
     @serves(f"{_STORES}.export")
     def export_instances(self, call: Call) -> Reply:
         """Start an export to Cloud Storage; there is no BigQuery to export to."""
-        shop, store, body = self._shop, call.params["name"], call.json()
+        shop, store, body = self._shop, call.params["name"], given(call.json())
         shop.resources.get(store)
         gcs, bigquery = body.get("gcsDestination"), body.get("bigqueryDestination")
         if (gcs is None) == (bigquery is None):
@@ -64,7 +64,7 @@ class DicomJobMethods:
     )
     def set_storage_class(self, call: Call) -> Reply:
         """Start moving a store, a study, series or instance, or a list of them."""
-        shop, body = self._shop, call.json()
+        shop, body = self._shop, given(call.json())
         store, _, path = call.params["resource"].partition("/dicomWeb/")
         shop.resources.get(store)
         uids = resource_uids(path.rstrip("/")) if path else ()

@@ -14,7 +14,7 @@ from localcloud.healthcare.dicom.deidentify.rules import Profile, Rules, parse_t
 from localcloud.healthcare.dicom.deidentify.transformations import Transformations
 from localcloud.healthcare.dicom.deidentify.uids import UidMap
 from localcloud.healthcare.dicom.objects import CloudObjects, ObjectUri
-from localcloud.healthcare.resources import Json, invalid
+from localcloud.healthcare.resources import Json, given, invalid
 
 MAX_CONFIG_BYTES = 1 << 20
 _URI_FIELD = "gcs_config_uri"
@@ -67,7 +67,7 @@ def read_config(objects: CloudObjects, uri: ObjectUri) -> Json:
     except ValueError as error:
         raise invalid(f"the object of {_URI_FIELD} is not JSON") from error
     _contract().check_body(_METHOD, {"config": config})
-    return config or {}
+    return given(config or {})
 
 
 @cache

@@ -25,6 +25,7 @@ from localcloud.healthcare.resources import (
     already_exists,
     check_name,
     dataset_of,
+    given,
     invalid,
 )
 from localcloud.healthcare.stores import DICOM, FHIR
@@ -44,7 +45,7 @@ class DeidentifyMethods:
     @serves(f"{_DATASETS}.dicomStores.deidentify")
     def deidentify_store(self, call: Call) -> Reply:
         """Copy a store into another, which exists."""
-        source, body = call.params["sourceStore"], call.json()
+        source, body = call.params["sourceStore"], given(call.json())
         destination = check_name(body.get("destinationStore", ""), DICOM.collection)
         self._check_source(source, destination)
         self._shop.resources.get(source)
@@ -62,7 +63,7 @@ class DeidentifyMethods:
     @serves(f"{_DATASETS}.deidentify")
     def deidentify_dataset(self, call: Call) -> Reply:
         """Copy every DICOM store of a dataset into a dataset that does not exist yet."""
-        source, body = call.params["sourceDataset"], call.json()
+        source, body = call.params["sourceDataset"], given(call.json())
         destination = check_name(body.get("destinationDataset", ""), "datasets")
         self._check_source(source, destination)
         self._shop.resources.get(source)
