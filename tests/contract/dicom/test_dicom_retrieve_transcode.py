@@ -129,6 +129,18 @@ def test_deep_grey_becomes_jpeg_with_the_same_hounsfield_units(
     assert np.abs(modality_values(decoded) - modality_values(dataset)).max() <= 60 + step
 
 
+@pytest.mark.rule("dicom.transcode.jpeg.shallow", TRANSCODING)
+@pytest.mark.parametrize("syntax", [f"{PREFIX}50", f"{PREFIX}51", JXL])
+@pytest.mark.parametrize("is_signed", [0, 1])
+def test_deep_grey_of_few_values_keeps_them(store: DicomStore, syntax: str, is_signed: int) -> None:
+    pixels = np.tile(np.arange(32, dtype="<i2") * 6, (32, 1))
+    dataset = ct_series(1, PixelData=pixels.tobytes(), PixelRepresentation=is_signed)[0]
+    store.put(dataset)
+    found = retrieved(store, path_of(dataset), syntax)
+    decoded = retrieved(store, stored_again(store, found), ExplicitVRLittleEndian)
+    assert np.abs(modality_values(decoded) - modality_values(dataset)).max() <= 4
+
+
 @pytest.mark.rule("dicom.transcode.native", TRANSCODING)
 @pytest.mark.parametrize(
     "syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian]

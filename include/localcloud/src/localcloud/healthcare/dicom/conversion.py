@@ -17,6 +17,7 @@ from localcloud.healthcare.dicom.geometry import Geometry, failed
 
 # Elements that speak of values as they were before the conversion.
 _IN_STORED_VALUES = ("SmallestImagePixelValue", "LargestImagePixelValue", "PixelPaddingValue")
+_WHOLE_BITS = 16
 _MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
 
@@ -24,13 +25,14 @@ _MONOCHROME = frozenset({"MONOCHROME1", "MONOCHROME2"})
 class Conversion:
     """How the values of one instance are encoded.
 
-    ``offset`` is added and ``shift`` of the then ``bits`` bits are dropped.
+    ``offset`` is added and ``shift`` of the then ``bits`` bits are dropped, if it is scaled.
     """
 
     encoding: Encoding
     bits: int
-    offset: int
-    shift: int
+    offset: int = 0
+    shift: int = 0
+    is_scaled: bool = False
 
     @classmethod
     def of(cls, dataset: Dataset, geometry: Geometry, encoding: Encoding) -> Conversion:
@@ -50,23 +52,19 @@ class Conversion:
             raise failed("colours of more than 8 bits cannot be transcoded to JPEG")
         if encoding.is_lossy and geometry.samples == 1 and not is_monochrome:
             raise failed(f"{photometric or 'such'} pixels cannot be compressed with loss")
-        plan = cls(encoding, stored, 0, 0)
+        plan = cls(encoding, stored)
         is_signed = dataset.get("PixelRepresentation") == 1
-        if encoding.max_bits and is_monochrome and (is_signed or stored > encoding.max_bits):
+        is_deep = encoding.max_bits < _WHOLE_BITS and geometry.bits > 8
+        if encoding.max_bits and is_monochrome and (is_signed or is_deep):
             half = 1 << stored - 1
             return plan.fitted(-half, half - 1) if is_signed else plan.fitted(0, 2 * half - 1)
         return plan
-
-    @property
-    def is_scaled(self) -> bool:
-        """Tell whether values change before they are encoded."""
-        return bool(self.offset or self.shift)
 
     def fitted(self, low: int, high: int) -> Conversion:
         """Return the same conversion for values of a narrower range, at a finer scale."""
         bits = max(1, (high - low).bit_length())
         shift = max(0, bits - self.encoding.max_bits)
-        return Conversion(self.encoding, bits, -low, shift)
+        return Conversion(self.encoding, bits, -low, shift, is_scaled=True)
 
     def encode(self, frame: np.ndarray) -> bytes:
         """Return a frame's codestream."""
