@@ -101,5 +101,7 @@ def _read(url: str) -> float:
         while count := answer.readinto(buffer):
             size += count
         rate = size / 1e6 / seconds()
+    if size < 2 * _SIDE_PIXELS**2 * _SLICES:
+        raise RuntimeError(f"GET {url} answered only {size} bytes")
     connection.close()
     return rate

@@ -22,7 +22,7 @@ from tests.contract.crash.secret_load import SecretLoad
 from tests.contract.crash.session_load import SessionLoad
 from tests.contract.crash.storage_load import StorageLoad
 
-_LOAD_SECONDS = (0.02, 0.6)
+_LOAD_SECONDS = (0.02, 0.45)
 # About the time from the start of the process to its first answer.
 _RECOVERY_SECONDS = (0.3, 0.9)
 _JOIN_SECONDS = 15.0
@@ -53,6 +53,7 @@ class Campaign:
     data: Path
     loads: Sequence[Load]
     seed: int
+    load_seconds: tuple[float, float] = _LOAD_SECONDS
     kills: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -101,7 +102,7 @@ class Campaign:
         ]
         for thread in threads:
             thread.start()
-        time.sleep(self._dice.uniform(*_LOAD_SECONDS))
+        time.sleep(self._dice.uniform(*self.load_seconds))
         killed.set()
         cloud.process.kill()
         self.kills += 1

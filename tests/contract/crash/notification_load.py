@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from google.pubsub_v1.types import PubsubMessage
 from tests.contract.conftest import RunningCloud
 from tests.contract.crash.dicom_load import DicomLoad
 from tests.contract.crash.fhir_load import FhirLoad
@@ -36,6 +37,8 @@ class NotificationLoad:
         if prefix:
             return []
         for message in drain(cloud, _NOTED, wait_seconds=1.0):
+            if "DELETE" in _event(message).upper():
+                continue
             path = message.attributes.get("objectId") or message.data.decode()
             self._came.add(path.rpartition("/dicomWeb/")[2].rpartition("/fhir/")[2])
         due = self._storage.finalized | self._dicom.stored | self._fhir.created
@@ -43,3 +46,8 @@ class NotificationLoad:
 
     def summary(self) -> dict[str, int]:
         return {"came": len(self._came)}
+
+
+def _event(message: PubsubMessage) -> str:
+    """Return what a message tells of; Storage and Healthcare have attributes of their own."""
+    return message.attributes.get("eventType") or message.attributes.get("action", "")

@@ -19,6 +19,8 @@ from tests.contract.crash.pubsub_load import KEPT, subscriber_of
 from tests.contract.crash.storage_load import BUCKET, client_of
 
 _ROUNDS = 2
+# Enough that not all of them are of writes that a death cut off.
+_TAKEN = 30
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,8 @@ def survived(
 ) -> tuple[Path, dict[str, Load]]:
     """A data folder after two deaths, and the loads that know what must be in it."""
     data = tmp_path_factory.mktemp("survived")
-    campaign = Campaign(start_cloud, data, all_loads(), seed=1)
+    # Long enough, on a busy machine too, for every load to have something to lose.
+    campaign = Campaign(start_cloud, data, all_loads(), seed=1, load_seconds=(1.5, 1.5))
     campaign.prepare()
     for number in range(_ROUNDS):
         campaign.round(number)
@@ -71,17 +74,17 @@ def _delete_secret_versions(cloud: RunningCloud) -> None:
     assert created.ok
 
 
-def _take_a_message(cloud: RunningCloud) -> None:
+def _take_messages(cloud: RunningCloud) -> None:
     _take(cloud, KEPT)
 
 
-def _take_a_notification(cloud: RunningCloud) -> None:
+def _take_notifications(cloud: RunningCloud) -> None:
     _take(cloud, KEPT.replace("kept", "noted"))
 
 
 def _take(cloud: RunningCloud, subscription: str) -> None:
     with subscriber_of(cloud) as client:
-        received = client.pull(subscription=subscription, max_messages=1).received_messages
+        received = client.pull(subscription=subscription, max_messages=_TAKEN).received_messages
         client.acknowledge(subscription=subscription, ack_ids=[each.ack_id for each in received])
 
 
@@ -121,8 +124,8 @@ LOSSES = (
     Loss("fhir", "is 4, not 5", _delete_entry_of_a_bundle),
     Loss("fhir", "resource p0 is of another, not", _overwrite_a_resource),
     Loss("secrets", "is absent, not present", _delete_secret_versions),
-    Loss("publisher", "never delivered", _take_a_message),
-    Loss("notifications", "no notification of", _take_a_notification),
+    Loss("publisher", "never delivered", _take_messages),
+    Loss("notifications", "no notification of", _take_notifications),
 )
 
 
