@@ -194,6 +194,8 @@ def test_schemas_are_listed_and_answer_that_they_are_not_served(
         pytest.raises(exceptions.MethodNotImplemented, match=r"SchemaService\.ListSchemas"),
     ):
         schemas.list_schemas(parent="projects/contract")
-    methods = {each["id"]: each["served"] for each in cloud.admin("GET", "")["pubsub-grpc"]["methods"]}
+    methods = {
+        each["id"]: each["served"] for each in cloud.admin("GET", "")["pubsub-grpc"]["methods"]
+    }
     assert methods["pubsub.SchemaService.ListSchemas"] is False
     assert methods["pubsub.Subscriber.Seek"] is True
