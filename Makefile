@@ -16,7 +16,7 @@ python     := .venvs/airflow/bin/python
 stack      := PYTHONPATH=include $(python) -m stack
 checked    := dags plugins include tests tools
 
-.PHONY: help install up down status demo test rules bench-localcloud bench-pixels check format lock clean
+.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels check format lock clean
 
 help:
 	@echo 'make install   make the environments below .venvs/'
@@ -25,6 +25,7 @@ help:
 	@echo 'make status    say what is running and healthy'
 	@echo 'make down      stop what make up started'
 	@echo 'make test      run the tests                 ARGS="tests/core -x" narrows them'
+	@echo 'make standalone  test the local cloud in a folder where it is alone'
 	@echo 'make rules     list the documented rules of Google that the local cloud is tested for'
 	@echo 'make bench-localcloud   measure the local cloud beside its peers'
 	@echo 'make bench-pixels       measure how fast images become pictures'
@@ -50,11 +51,14 @@ demo: $(airflow) $(localcloud)
 test: install
 	@PATH="$$PATH:$(CURDIR)/.venvs/judges/bin" $(python) -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
 
+standalone: .venvs/uv/.installed
+	@tools/standalone $(ARGS)
+
 rules: $(airflow)
-	@$(python) -m tools.rules
+	@$(python) -W ignore -m tools.rules $(ARGS)
 
 bench-localcloud: $(airflow) $(localcloud) $(peers)
-	@$(python) -m tools.bench
+	@$(python) -W ignore -m tools.bench
 
 bench-pixels: $(airflow)
 	@PYTHONPATH=plugins $(python) -m tools.bench_pixels
