@@ -168,16 +168,22 @@ def test_with_backoff_every_transaction_succeeds_in_the_end(fhir: FhirClient) ->
 def test_much_contention_stops_all_transactions_for_a_while(busy: Any, fhir: FhirClient) -> None:
     made = fhir.create(patient()).body
     alone = findings(1)
-    refused: Answer | None = None
-    with LongTransaction(busy, fhir, *rename(made)) as long:
-        while long.is_running and refused is None:
-            answer = fhir.transaction(*rename(made))
+    is_heavy = threading.Event()
+
+    def hammer(client: FhirClient) -> None:
+        while long.is_running and not is_heavy.is_set():
+            answer = client.transaction(*rename(made))
             if answer.status == 429 and "cumulative heavy load" in answer.issue["diagnostics"]:
-                refused = fhir.transaction(*alone)
-                # Batches hold nothing, and other requests are not transactions.
-                assert fhir.bundle("batch", *alone).statuses == ["201 Created"]
-                assert fhir.create(patient()).status == 201
-    assert refused is not None
+                is_heavy.set()
+
+    long = LongTransaction(busy, fhir, *rename(made))
+    with long, ThreadPoolExecutor(_THREADS) as pool:
+        list(pool.map(hammer, [fhir.clone() for _ in range(_THREADS)]))
+        refused = fhir.transaction(*alone)
+        # Batches hold nothing, and other requests are not transactions.
+        assert fhir.bundle("batch", *alone).statuses == ["201 Created"]
+        assert fhir.create(patient()).status == 201
+    assert is_heavy.is_set()
     assert (refused.status, refused.issue["code"]) == (429, "too-costly")
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     while fhir.transaction(*alone).status != 200:
