@@ -44,7 +44,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 _TOP = "dags|plugins|include|tests|docs|tools|deploy"
 _PATH = re.compile(rf"(?:{_TOP})/[\w./-]*|[\w.-]+\.(?:yaml|toml|txt|lock|in)|\.ci/\w+")
 _MODULE = re.compile(r"(?<!/)\bwetread(?:\.[a-z_0-9]+)+")
-_MAKE = re.compile(r"\bmake ([a-z]+)\b")
+_MAKE = re.compile(r"\bmake ([a-z-]+)\b")
 
 
 def _name(page: Path) -> str:

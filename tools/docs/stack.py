@@ -85,7 +85,7 @@ def page_text(repository: Path) -> str:
 def make_targets(repository: Path) -> list[tuple[str, str]]:
     """Return every target of the Makefile with the line that ``make help`` says about it."""
     text = (repository / "Makefile").read_text("utf-8")
-    lines = re.findall(r"@echo 'make (\w+) +(.*)'", text)
+    lines = re.findall(r"@echo 'make ([\w-]+) +(.*)'", text)
     return [
         ("`make help`", "list the commands"),
         *((code(f"make {n}"), _help(t)) for n, t in lines),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from wetread.core.arrivals import INCOMING
 from wetread.core.claim import Priority
 from wetread.core.errors import problem
 from wetread.core.identity import UID_PATTERN
@@ -53,6 +52,8 @@ class ResolveStudyOperator(StudyAdmissionOperator):
         return [run_to_start(version) for version in started]
 
     def _by_prefix(self, prefix: str) -> dict[str, set[str]]:
+        from wetread.core.arrivals import INCOMING
+
         folder = prefix.removeprefix(f"gs://{self.installation.settings.incoming_bucket}/")
         folder = folder.removeprefix(INCOMING).strip("/")
         if not folder or "/" in folder:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
-from wetread.core.arrivals import is_complete
 from wetread.core.claim import Cause
 from wetread.core.identity import parse_run_id
 from wetread.operators.discretion import discreet
@@ -61,6 +60,8 @@ class StudyCompleteSensor(BaseSensorOperator):
 
 
 def _is_complete(installation: Installation, version: ClaimedVersion, now: datetime) -> bool:
+    from wetread.core.arrivals import is_complete
+
     quiet = timedelta(seconds=installation.settings.quiet_period_seconds)
     if version.stored_at and now - datetime.fromisoformat(version.stored_at) < quiet:
         return False
