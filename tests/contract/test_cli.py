@@ -101,3 +101,13 @@ def test_a_data_folder_has_one_local_cloud(start_cloud: StartCloud, tmp_path: Pa
 def test_wrong_options_are_explained(tmp_path: Path) -> None:
     assert "--data" in _fail()
     assert "65535" in _fail("--data", str(tmp_path), "--storage-port=99999")
+
+
+@pytest.mark.rule("localcloud.cli.errors", README)
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_data_folder_that_cannot_be_is_explained(tmp_path: Path, missing: bool) -> None:
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "below" if missing else tmp_path / "file"
+    message = _fail("--data", str(folder), *EPHEMERAL)
+    assert str(folder) in message
+    assert "--data" in message

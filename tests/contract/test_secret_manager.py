@@ -63,6 +63,8 @@ def update(client: Client, secret: str, *paths: str, **fields: Any) -> Any:
 
 @pytest.mark.rule("secretmanager.access.latest", f"{DOCS}/access-secret-version")
 def test_latest_is_the_newest_version_and_numbers_stay(client: Client, secret: str) -> None:
+    with pytest.raises(exceptions.NotFound, match=r"not found or has no versions"):
+        client.access_secret_version(name=f"{secret}/versions/latest")
     first = add(client, secret, b"\x00one\xff")
     second = add(client, secret, b"two")
     assert (first, second) == (f"{secret}/versions/1", f"{secret}/versions/2")

@@ -77,7 +77,10 @@ def test_an_import_with_bad_files_ends_with_an_error_and_keeps_the_good_ones(
     )
     operation = store.wait(store.start_import(f"gs://{bucket.name}/**"))
     assert operation["metadata"]["counter"] == {"success": "1", "failure": "4"}
-    assert operation["error"]["message"]
+    message = operation["error"]["message"]
+    for name in ("b.dcm", "c.dcm", "notes.txt", "empty"):
+        assert f"gs://{bucket.name}/{name}: " in message, "there is no other log to find it in"
+    assert "/a.dcm" not in message
     assert "response" not in operation
     assert good.SOPInstanceUID in imported(store)
 

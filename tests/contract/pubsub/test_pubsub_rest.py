@@ -59,6 +59,18 @@ def test_a_message_is_published_pulled_and_acknowledged_over_http(
     assert pull.execute() == {}
 
 
+@pytest.mark.rule("pubsub.rest.base64", f"{REST}/v1/PubsubMessage")
+@pytest.mark.parametrize("data", ["%%", "aGVs!!bG8=", "aGVsbG8=\n", "a"])
+def test_data_that_is_not_base64_is_refused_and_not_repaired(
+    projects: Any, pubsub: Clients, data: str
+) -> None:
+    body = {"messages": [{"attributes": {"a": "1"}}, {"data": data}]}
+    with pytest.raises(HttpError) as refused:
+        projects.topics().publish(topic=pubsub.topic(), body=body).execute()
+    assert refused.value.status_code == 400
+    assert "Invalid" in refused.value.reason
+
+
 @pytest.mark.rule("pubsub.rest.resources", f"{REST}/v1/projects.topics/patch")
 def test_resources_are_made_changed_listed_and_deleted_over_http(
     projects: Any, pubsub: Clients

@@ -93,7 +93,9 @@ def _parse(rule: object) -> tuple[Fault, int]:
     if not isinstance(rule, Mapping) or not isinstance(rule.get("method"), str):
         raise invalid_argument('A fault is an object with a "method" pattern.')
     if unknown := sorted(set(rule) - _FIELDS):
-        raise invalid_argument(f"Unknown field {unknown[0]!r}; a fault has {sorted(_FIELDS)}.")
+        raise invalid_argument(
+            f"Unknown field {unknown[0]!r}; a fault has {', '.join(sorted(_FIELDS))}."
+        )
     if sum(name in rule for name in ("status", "drop", "delay_seconds")) != 1:
         raise invalid_argument("A fault needs exactly one of status, drop, delay_seconds.")
     status = rule.get("status")

@@ -8,6 +8,7 @@ https://google.aip.dev/127
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
@@ -55,6 +56,7 @@ _PROCEDURES: Mapping[str, tuple[str, str]] = {
     **{f"{kind}.setIamPolicy": (f"{_IAM}/SetIamPolicy", "resource") for kind in _KINDS},
     **{f"{kind}.testIamPermissions": (f"{_IAM}/TestIamPermissions", "resource") for kind in _KINDS},
 }
+_BASE64 = re.compile("[A-Za-z0-9+/_-]*={0,2}")
 _PAGING = ("pageSize", "pageToken")
 Procedure = Callable[[Any, object], Awaitable[Any]]
 
@@ -101,7 +103,9 @@ def _request(method: GrpcMethod, field: str, call: Call) -> Any:
         request = type(request).pb(request)
     paging = {name: value for name in _PAGING if (value := call.query.get(name)) is not None}
     try:
-        json_format.ParseDict({**call.json(), **paging}, request)
+        body = call.json()
+        _check_data(body)
+        json_format.ParseDict({**body, **paging}, request)
     except json_format.ParseError as error:
         raise invalid(f"Invalid JSON payload received. {error}") from error
     *parents, leaf = field.split(".")
@@ -111,3 +115,14 @@ def _request(method: GrpcMethod, field: str, call: Call) -> Any:
     [resource] = call.params.values()
     setattr(target, leaf, resource)
     return request
+
+
+def _check_data(body: Mapping[str, Any]) -> None:
+    """Refuse data that is not base64: protobuf's parser would drop the letters it cannot read."""
+    messages = body.get("messages")
+    for index, message in enumerate(messages if isinstance(messages, list) else ()):
+        data = message.get("data") if isinstance(message, Mapping) else None
+        if isinstance(data, str) and not _BASE64.fullmatch(data):
+            raise invalid(
+                f"Invalid value at 'messages[{index}].data' (TYPE_BYTES), Base64 decoding failed."
+            )

@@ -104,6 +104,8 @@ def find_version(tx: sqlite3.Connection, name: str, by_alias: bool) -> Version:
         "SELECT * FROM versions WHERE secret = ? AND number = ?", (secret, number)
     ).fetchone()
     if row is None:
+        if wanted == LATEST:
+            raise not_found(f"Secret [{secret}] not found or has no versions.")
         raise not_found(f"Secret Version [{name}] not found.")
     return read_version(row)
 

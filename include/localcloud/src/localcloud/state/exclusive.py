@@ -17,10 +17,16 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises
     ------
     StartError
-        When another process holds it.
+        When another process holds it, or it cannot be made or written.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise StartError(
+            f"cannot keep state in {folder} ({error.strerror}): give another --data"
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

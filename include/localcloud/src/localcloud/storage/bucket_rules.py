@@ -54,7 +54,9 @@ def checked_name(name: object) -> str:
         raise GoogleError.of(400, "Required bucket name is missing.", "required")
     if not is_name(name):
         raise invalid_argument(
-            f"Invalid bucket name: {name!r}. Use 3 to 63 lower-case letters, digits, '-', '_'."
+            f"Invalid bucket name: {name!r}. Use 3 to 63 lower-case letters, digits, '-', '_'"
+            " (with dots up to 222), begin and end with a letter or digit, and do not begin with"
+            " 'goog' or look like an IP address."
         )
     return name
 

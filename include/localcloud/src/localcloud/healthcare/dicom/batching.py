@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
 
 _BATCH_FILES = 16
 _BATCH_BYTES = 64 << 20
+_File = TypeVar("_File", bound=Sized)
 
 
-def batches(files: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Gather files, at most a bounded number and, but for the last one, a bounded size."""
-    batch: list[bytes] = []
+def batches(files: Iterable[_File]) -> Iterator[list[_File]]:
+    """Gather files, at most a bounded number and, but for the last one, a bounded size.
+
+    The length of a file is its size in bytes.
+    """
+    batch: list[_File] = []
     size_bytes = 0
     for file in files:
         batch.append(file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom.batching import batches
-from localcloud.healthcare.dicom.ingest import Ingest, Stored
+from localcloud.healthcare.dicom.ingest import Ingest, Refused
 from localcloud.healthcare.dicom.notifications import Action
 from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.operations import NOT_FOUND, UNKNOWN, OperationFailed, Progress
@@ -23,6 +23,8 @@ IMPORT_RESPONSE = {
 
 # Google takes files of 100 GB; here a file is in memory whole.
 MAX_FILE_BYTES = 2 << 30
+# There is no Cloud Logging to look in: an operation's error names the first failures itself.
+_REPORTED_FAILURES = 5
 _URI = re.compile(r"gs://([^/*?]+)/(.+)", re.DOTALL)
 # "**" only once, as the last path component or followed by an extension; no other wildcard then.
 _DOUBLE_STAR = re.compile(r"[^*?]*\*\*(\.[^*?/]+)?", re.DOTALL)
@@ -88,6 +90,15 @@ def _spread(starts: set[int], name: str) -> set[int]:
 
 
 @dataclass(frozen=True)
+class _File:
+    name: str
+    data: bytes
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+@dataclass(frozen=True)
 class Import:
     """The work of one import operation; a batch of files is in memory at a time."""
 
@@ -112,25 +123,35 @@ class Import:
             raise OperationFailed(NOT_FOUND, "no object matches gcs_source.uri")
         progress.pending = len(names)
         progress.checkpoint()
-        for batch in batches(self._files(names, progress)):
-            self._import_batch(batch, progress)
+        failures: list[str] = []
+        for batch in batches(self._files(names, progress, failures)):
+            self._import_batch(batch, progress, failures)
             progress.checkpoint()
         if progress.failure:
             raise OperationFailed(
                 UNKNOWN,
                 f"{progress.failure} of {len(names)} files could not be imported;"
-                f" {progress.success} were imported",
+                f" {progress.success} were imported. The first failures: {'; '.join(failures)}",
             )
         return IMPORT_RESPONSE
 
-    def _files(self, names: Sequence[str], progress: Progress) -> Iterator[bytes]:
+    def _files(
+        self, names: Sequence[str], progress: Progress, failures: list[str]
+    ) -> Iterator[_File]:
         for name in names:
             # An object deleted since the listing is a failed file, not a failed operation.
             try:
-                yield self._read(name)
-            except GoogleError:
-                progress.failure += 1
+                yield _File(name, self._read(name))
+            except GoogleError as error:
+                self._count_failure(name, error.message, progress, failures)
                 progress.pending -= 1
+
+    def _count_failure(
+        self, name: str, detail: str, progress: Progress, failures: list[str]
+    ) -> None:
+        progress.failure += 1
+        if len(failures) < _REPORTED_FAILURES:
+            failures.append(f"gs://{self.source.bucket}/{name}: {detail}")
 
     def _read(self, name: str) -> bytes:
         bucket = self.source.bucket
@@ -138,11 +159,16 @@ class Import:
             raise invalid(f"the file is larger than {MAX_FILE_BYTES} bytes")
         return self.objects.read(bucket, name)
 
-    def _import_batch(self, files: Sequence[bytes], progress: Progress) -> None:
+    def _import_batch(
+        self, files: Sequence[_File], progress: Progress, failures: list[str]
+    ) -> None:
+        contents = [file.data for file in files]
         outcomes = self.ingest.store(
-            self.store, files, Action.IMPORT, storage_class=self.storage_class
+            self.store, contents, Action.IMPORT, storage_class=self.storage_class
         )
-        stored = sum(isinstance(outcome, Stored) for outcome in outcomes)
-        progress.success += stored
-        progress.failure += len(outcomes) - stored
+        for file, outcome in zip(files, outcomes, strict=True):
+            if isinstance(outcome, Refused):
+                self._count_failure(file.name, outcome.detail, progress, failures)
+            else:
+                progress.success += 1
         progress.pending -= len(files)
