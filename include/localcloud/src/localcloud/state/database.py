@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from localcloud.state.group_sync import GroupSync
 
 _BUSY_TIMEOUT_SECONDS = 30.0
 Arguments = Sequence[Any] | Mapping[str, Any]
+
+
+class _Connection(sqlite3.Connection):
+    """One that can be referred to weakly, so that a thread's own is closed with its thread."""
 
 
 class Database:
@@ -37,7 +42,7 @@ class Database:
         self._group_sync = GroupSync(log) if synchronous == "FULL" else None
         self._write_lock = threading.RLock()
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._writer = self._connect()
         self._writer.execute("PRAGMA journal_mode = WAL")
 
@@ -103,7 +108,7 @@ class Database:
     def close(self) -> None:
         """Close every connection; nobody may use the database any more."""
         with self._write_lock:
-            for connection in self._connections:
+            for connection in list(self._connections):
                 connection.close()
             if self._group_sync:
                 self._group_sync.close()
@@ -124,10 +129,11 @@ class Database:
             timeout=_BUSY_TIMEOUT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
+            factory=_Connection,
         )
         connection.row_factory = sqlite3.Row
         # At checkpoints SQLite itself syncs the log before the database.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-        self._connections.append(connection)
+        self._connections.add(connection)
         return connection
