@@ -57,8 +57,10 @@ class Outbox:
         if not self._pending:
             return
         with self._lock:
-            # Cleared first: a message added while this runs makes the next flush look again.
-            self._pending = False
+            # Within a transaction, so that nobody has added a message that is not yet to be read:
+            # what is added from now on makes the next flush look again.
+            with self._database.write():
+                self._pending = False
             while rows := self._database.read(
                 "SELECT * FROM outbox ORDER BY sequence LIMIT ?", (_BATCH,)
             ):
