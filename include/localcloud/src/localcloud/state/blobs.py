@@ -83,11 +83,16 @@ class Blobs:
         With ``keep`` this makes many blobs durable with few waits for the disk.
         """
         temporary = self._incoming / uuid.uuid4().hex
-        with temporary.open("wb", buffering=0) as file:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
-            os.fdatasync(file.fileno())
+        try:
+            with temporary.open("wb", buffering=0) as file:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fdatasync(file.fileno())
+        except OSError:
+            # A disk that is full must not stay so for a part of what did not fit.
+            temporary.unlink(missing_ok=True)
+            raise
         return Staged(temporary, hashlib.sha256(data).hexdigest(), len(data))
 
     def keep(self, staged: Sequence[Staged]) -> None:
@@ -97,8 +102,9 @@ class Blobs:
             final = self.path(item.sha256)
             if final.exists():
                 item.temporary.unlink()
-                continue
-            item.temporary.rename(final)
+            else:
+                item.temporary.rename(final)
+            # Also where it was there: whoever stored it may not have come to this yet.
             folders.add(final.parent)
         for folder in sorted(folders):
             _sync_folder(folder)
