@@ -79,8 +79,8 @@ class Ledger:
         try:
             with self._database.write() as tx:
                 outcomes = [(job, *_attempt(tx, job.work)) for job in jobs]
-        except sqlite3.Error as error:
-            outcomes = [(job, None, error) for job in jobs]
+        except (sqlite3.Error, OSError) as failure:
+            outcomes = [(job, None, failure) for job in jobs]
         for job, result, error in outcomes:
             if error is None:
                 job.result.set_result(result)
