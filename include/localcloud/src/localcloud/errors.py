@@ -9,6 +9,7 @@ https://cloud.google.com/storage/docs/json_api/v1/status-codes
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -106,3 +107,12 @@ def already_exists(message: str) -> GoogleError:
 
 class StartError(Exception):
     """The local cloud cannot start; the message says what to change."""
+
+
+def trace_of(error: Exception) -> str:
+    """Return an unexpected error for the log: its type and where it arose.
+
+    Not its message, which may quote a request, and with it a patient's data or a secret.
+    """
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__name__}\n{stack}"

@@ -8,6 +8,7 @@ Source: https://google.aip.dev/151
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 import time
@@ -17,9 +18,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localcloud.behaviour import BehaviourSwitch
-from localcloud.errors import GoogleError, not_found
+from localcloud.errors import GoogleError, not_found, trace_of
 from localcloud.state.database import Database
 
+_log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 _STEPS = (
@@ -242,6 +244,7 @@ class Operations:
                 self._end(name, error)
         except Exception as error:
             # It must end, whatever broke in it; the message may not quote its data.
+            _log.error("An operation of kind %s broke: %s", kind.response_type, trace_of(error))
             message = f"The operation failed: {type(error).__name__}."
             self._end(name, GoogleError.of(500, message))
 

@@ -43,14 +43,17 @@ class ConditionsInterceptor(grpc.aio.ServerInterceptor):
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler | None:
         """Return the handler of a call, or one that fails as a rule says."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            # Names that no method has are not counted: a client could send any number of them.
+            return None
         name = method_id(handler_call_details.method)
         fault = self._conditions.faults.take(name)
         if refusal := self._conditions.quotas.exceeded(name):
             return _refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, refusal.message)
         if latency_seconds := self._conditions.behaviour.current.latency_of(name):
             await asyncio.sleep(latency_seconds)
-        handler = await continuation(handler_call_details)
-        if fault is None or handler is None:
+        if fault is None:
             return handler
         if fault.after and handler.unary_unary is not None:
             return _fail_afterwards(fault, name, handler)

@@ -11,14 +11,13 @@ import logging
 import secrets
 import sqlite3
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from localcloud.auth.agents import healthcare_agent
 from localcloud.auth.caller import Caller, acting_as, current
 from localcloud.behaviour import BehaviourSwitch
-from localcloud.errors import GoogleError
+from localcloud.errors import GoogleError, trace_of
 from localcloud.healthcare.operation_queue import MAX_WAITING, Job, OperationQueue
 from localcloud.healthcare.resources import (
     Json,
@@ -247,8 +246,7 @@ class Operations:
             outcome = {"error": {"code": code, "message": error.message}}
         except Exception as error:
             # An operation must end, whatever broke in it; no message may quote its data.
-            trace = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("An operation broke with %s:\n%s", type(error).__name__, trace)
+            _log.error("An operation broke: %s", trace_of(error))
             message = f"internal error ({type(error).__name__})"
             outcome = {"error": {"code": INTERNAL, "message": message}}
         # A server that stops closes its database first, and a dataset may be deleted meanwhile:

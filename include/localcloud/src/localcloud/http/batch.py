@@ -5,6 +5,7 @@ Source: https://cloud.google.com/storage/docs/batch
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import Message
@@ -12,9 +13,12 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from localcloud.errors import invalid_argument
-from localcloud.http.call import Reply
+from localcloud.http.body import Body
+from localcloud.http.call import Reply, header_value
 
 _BOUNDARY = "batch_localcloud"
+_MAX_BYTES = 10 << 20
+_NO_MEDIA = "A batch cannot hold uploads or downloads of media."
 
 
 @dataclass(frozen=True)
@@ -35,25 +39,28 @@ class BatchPart:
         return is_media_path or ("alt", "media") in parse_qsl(self.query)
 
 
-def parse(content_type: str, body: bytes, max_calls: int) -> list[BatchPart]:
+def parse(content_type: str, payload: Body, max_calls: int) -> list[BatchPart]:
     """Split a batch into its calls.
 
     Raises
     ------
     GoogleError
-        400 when it is not one, or holds more calls than a client may send.
+        400 when it is not one, is too large, or holds more calls than a client may send.
     """
+    if len(payload) > _MAX_BYTES:
+        raise invalid_argument(f"A batch has at most {_MAX_BYTES} bytes, not {len(payload)}.")
     message = Message()
     message["content-type"] = content_type
     boundary = message.get_boundary()
-    if not boundary:
+    if not boundary or not boundary.isascii():
         raise invalid_argument("A batch needs multipart/mixed with a boundary.")
-    pieces = (b"\n" + body).split(b"\n--" + boundary.encode("latin-1"))[1:]
-    parts = [_part(piece) for piece in pieces if not piece.startswith(b"--")]
-    if len(parts) > max_calls:
-        raise invalid_argument(f"A batch holds at most {max_calls} calls, not {len(parts)}.")
+    pieces = (b"\n" + payload.read()).split(b"\n--" + boundary.encode())[1:]
+    calls = [piece for piece in pieces if not piece.startswith(b"--")]
+    if len(calls) > max_calls:
+        raise invalid_argument(f"A batch holds at most {max_calls} calls, not {len(calls)}.")
+    parts = [_part(call) for call in calls]
     if any(part.transfers_media for part in parts):
-        raise invalid_argument("A batch cannot hold uploads or downloads of media.")
+        raise invalid_argument(_NO_MEDIA)
     return parts
 
 
@@ -61,22 +68,32 @@ def render(answers: Iterable[tuple[str, Reply]]) -> Reply:
     """Join the answers to the calls of a batch, in order."""
     out = bytearray()
     for content_id, reply in answers:
-        body = reply.body if isinstance(reply.body, bytes) else b"".join(reply.body)
-        lines = [
-            f"--{_BOUNDARY}",
-            "Content-Type: application/http",
-            f"Content-ID: <response-{content_id}>",
-            "",
-            f"HTTP/1.1 {reply.status} {_phrase(reply.status)}",
-            f"Content-Type: {reply.content_type}",
-            f"Content-Length: {len(body)}",
-            *(f"{name}: {value}" for name, value in reply.headers.items()),
-            "",
-            "",
-        ]
-        out += "\r\n".join(lines).encode("latin-1") + body + b"\r\n"
+        out += f"--{_BOUNDARY}\r\nContent-Type: application/http\r\n".encode()
+        out += b"Content-ID: <response-" + header_value(content_id) + b">\r\n\r\n"
+        if isinstance(reply.body, bytes):
+            out += _rendered(reply, reply.body)
+        else:
+            # Only content is streamed, and may be of any size.
+            error = {"code": 400, "message": _NO_MEDIA}
+            refusal = json.dumps({"error": error}).encode()
+            out += _rendered(Reply(400), refusal)
     out += f"--{_BOUNDARY}--\r\n".encode()
     return Reply(200, bytes(out), f"multipart/mixed; boundary={_BOUNDARY}")
+
+
+def _rendered(reply: Reply, body: bytes) -> bytes:
+    headers = {
+        "Content-Type": reply.content_type,
+        "Content-Length": str(len(body)),
+        **reply.headers,
+    }
+    lines = [
+        f"HTTP/1.1 {reply.status} {_phrase(reply.status)}".encode(),
+        *(name.encode() + b": " + header_value(value) for name, value in headers.items()),
+        b"",
+        body,
+    ]
+    return b"\r\n".join(lines) + b"\r\n"
 
 
 def _part(piece: bytes) -> BatchPart:
@@ -86,7 +103,10 @@ def _part(piece: bytes) -> BatchPart:
     if len(words) < 2:
         raise invalid_argument("A part of the batch does not hold an HTTP request.")
     headers, body = _split_headers(rest)
-    url = urlsplit(words[1])
+    try:
+        url = urlsplit(words[1])
+    except ValueError:
+        raise invalid_argument("A part of the batch does not hold a URL.") from None
     content_id = outer.get("content-id", "").strip("<>")
     return BatchPart(
         content_id, words[0].upper(), url.path, url.query, headers, body.rstrip(b"\r\n")

@@ -17,6 +17,7 @@ MAX_JSON_BYTES = 10 << 20
 # Bounds time and memory: "[],[],..." costs a parser forty times its bytes, and as many seconds.
 _MAX_JSON_CONTAINERS = 500_000
 
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 _INT64 = re.compile(r"[+-]?\d{1,19}")
 
 
@@ -149,3 +150,8 @@ class Reply:
         """Answer with a JSON document."""
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return cls(status, text.encode(), "application/json; charset=UTF-8")
+
+
+def header_value(text: str) -> bytes:
+    """Return a value that is one line, whatever text a client had stored to be told again."""
+    return _CONTROL_CHARACTERS.sub(" ", text).encode("utf-8", "replace")

@@ -94,7 +94,7 @@ class HttpService:
             ) from None
         if not open_query:
             self.contract.check_query(route, call.query.names())
-        if not route.media and self.contract.request_schema(route.method_id) and call.body:
+        if not route.media and self.contract.request_schema(route.method_id) and call.payload:
             self.contract.check_body(route.method_id, call.json())
         return handler(call)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-import traceback
 from collections.abc import (
     Awaitable,
     Callable,
@@ -23,12 +21,12 @@ from typing import Any
 
 from localcloud.conditions import Conditions
 from localcloud.contract.discovery import Route
-from localcloud.errors import GoogleError
+from localcloud.errors import GoogleError, trace_of
 from localcloud.faults import Fault
 from localcloud.http import batch
 from localcloud.http.admin import ADMIN_PREFIX, Admin
 from localcloud.http.body import Body, Disconnected, Receive, receive_body
-from localcloud.http.call import Call, Query, Reply
+from localcloud.http.call import Call, Query, Reply, header_value
 from localcloud.http.protocol import DROP
 from localcloud.http.service import HttpService
 
@@ -39,7 +37,6 @@ Door = Callable[[Call], Reply]
 Handle = Callable[[HttpService, Route, Call], Reply]
 
 _log = logging.getLogger(__name__)
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 _SEND_BYTES = 512 << 10
 
 
@@ -131,6 +128,10 @@ class Site:
             return await self._dispatch(request)
         except GoogleError as error:
             return self._services[0].error_reply(error)
+        except ConnectionDropped:
+            raise
+        except Exception as error:
+            return self._services[0].error_reply(_internal(request.verb, error))
 
     def _door(self, path: str) -> Door | None:
         for prefix, door in self._doors.items():
@@ -143,7 +144,7 @@ class Site:
     async def _batch(self, request: _Request, max_calls: int) -> Reply:
         answers = []
         content_type = request.headers.get("content-type", "")
-        for part in batch.parse(content_type, request.payload.read(), max_calls):
+        for part in batch.parse(content_type, request.payload, max_calls):
             headers = {**request.headers, **part.headers}
             single = _Request(part.verb, part.path, part.query, headers, Body(part.body))
             answers.append((part.content_id, await self._dispatch(single)))
@@ -174,15 +175,11 @@ class Site:
         try:
             return await loop.run_in_executor(self._executor, self._handle, service, route, call)
         except Exception as error:
-            # The message may quote a request; the stack and the method id cannot.
-            stack = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("%s failed: %s\n%s", route.method_id, type(error).__name__, stack)
-            message = f"{route.method_id} failed: {type(error).__name__}. See the server's log."
-            return service.error_reply(GoogleError.of(500, message), call)
+            return service.error_reply(_internal(route.method_id, error), call)
 
     async def _send(self, reply: Reply, verb: str, send: Send) -> None:
-        headers = [(b"content-type", _header_value(reply.content_type))]
-        headers += [(k.lower().encode(), _header_value(v)) for k, v in reply.headers.items()]
+        headers = [(b"content-type", header_value(reply.content_type))]
+        headers += [(k.lower().encode(), header_value(v)) for k, v in reply.headers.items()]
         has_body = reply.status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
         given = "content-length" in map(str.lower, reply.headers)
         if isinstance(reply.body, bytes) and has_body and not given:
@@ -203,9 +200,9 @@ class Site:
         await send({"type": "http.response.body"})
 
 
-def _header_value(text: str) -> bytes:
-    """Return a value that is one line, whatever text a client had stored to be told again."""
-    return _CONTROL_CHARACTERS.sub(" ", text).encode("utf-8", "replace")
+def _internal(what: str, error: Exception) -> GoogleError:
+    _log.error("%s failed: %s", what, trace_of(error))
+    return GoogleError.of(500, f"{what} failed: {type(error).__name__}. See the server's log.")
 
 
 def _gathered(chunks: Iterator[bytes]) -> bytes:

@@ -13,7 +13,7 @@ from google.protobuf import any_pb2, json_format
 from google.rpc import error_details_pb2, status_pb2
 
 from localcloud.contract.transports import GrpcMethod
-from localcloud.errors import GoogleError
+from localcloud.errors import GoogleError, trace_of
 from localcloud.pubsub.errors import not_served
 
 _LOG = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def handlers_of(service: object) -> dict[str, Callable[..., Any]]:
 
 
 class RpcRouter(grpc.GenericRpcHandler):
-    """Finds the handler of a call; whatever has none answers UNIMPLEMENTED with its name.
+    """Finds the handler of a call; a method that has none answers UNIMPLEMENTED with its name.
 
     Parameters
     ----------
@@ -56,14 +56,13 @@ class RpcRouter(grpc.GenericRpcHandler):
     def __init__(
         self, methods: Mapping[str, GrpcMethod], handlers: Mapping[str, Callable[..., Any]]
     ) -> None:
-        self._handlers = {
+        self._handlers = {path: _refuse(path) for path in methods} | {
             path: _adapt(methods[path], handler) for path, handler in handlers.items()
         }
 
-    def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler:
-        """Return what handles the call of a path."""
-        path = handler_call_details.method
-        return self._handlers.get(path) or _refuse(path)
+    def service(self, handler_call_details: Any) -> grpc.RpcMethodHandler | None:
+        """Return what handles the call of a path, None for one that the contract does not have."""
+        return self._handlers.get(handler_call_details.method)
 
 
 def _adapt(method: GrpcMethod, handler: Callable[..., Any]) -> grpc.RpcMethodHandler:
@@ -103,7 +102,7 @@ def _refuse(path: str) -> grpc.RpcMethodHandler:
 def _as_google_error(method: GrpcMethod, error: Exception) -> GoogleError:
     if isinstance(error, GoogleError):
         return error
-    _LOG.error("%s failed", method.method_id, exc_info=error)
+    _LOG.error("%s failed: %s", method.method_id, trace_of(error))
     # Left alone it would be UNKNOWN, which clients repeat until their patience ends.
     return GoogleError.of(500, f"{method.method_id} failed; the server's log says why.")
 

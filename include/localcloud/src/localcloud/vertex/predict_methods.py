@@ -100,7 +100,7 @@ class PredictMethods:
         name = call.params["endpoint"]
         endpoint = self._endpoints.get(name)
         limits = limits_of(endpoint)
-        limits.check_request(len(call.body))
+        limits.check_request(len(call.payload))
         model_id = self._turns.next(name, endpoint.get("trafficSplit", {}))
         deployed = find_deployed(endpoint, model_id)
         model = self._models.get(f"{deployed['model']}@{deployed['modelVersionId']}")

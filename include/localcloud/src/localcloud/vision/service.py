@@ -59,7 +59,7 @@ class VisionService(HttpService):
     )
     def annotate_images(self, call: Call) -> Reply:
         """Annotate a batch: an answer for each image in order, a failed one with its own error."""
-        if len(call.body) > MAXIMUM_BODY_BYTES:
+        if len(call.payload) > MAXIMUM_BODY_BYTES:
             raise invalid_argument(
                 f"Request payload size exceeds the limit: {MAXIMUM_BODY_BYTES} bytes."
             )

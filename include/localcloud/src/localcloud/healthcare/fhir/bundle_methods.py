@@ -86,7 +86,7 @@ class SearchMethods:
         settings = self._stores.settings(call.params["parent"], call.base_url)
         resource_type = call.params.get("resourceType") or call.query.get("resourceType")
         pairs = [item for item in fhir_parameters(call.query) if item[0] != "resourceType"]
-        if "form-urlencoded" in call.headers.get("content-type", "") and call.body:
+        if "form-urlencoded" in call.headers.get("content-type", "") and call.payload:
             raise not_supported("search parameters go in the query string, for POST too")
         definitions = self._stores.definitions
         search = parse_search(resource_type, pairs, definitions, strict=_strict(call, settings))
