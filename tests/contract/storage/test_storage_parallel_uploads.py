@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -149,3 +150,17 @@ def test_acknowledged_parts_survive_a_kill(start_cloud: StartCloud, tmp_path: Pa
         assert upload.complete((1, first), (2, last)).status_code == 200
         found = client(cloud.storage).bucket("parts").blob("o").download_as_bytes()
         assert found == content + b"end"
+
+
+@pytest.mark.rule(
+    "storage.multipart.once",
+    "https://cloud.google.com/storage/docs/xml-api/post-object-complete",
+)
+def test_an_upload_is_completed_once(bucket: storage.Bucket, upload: Upload) -> None:
+    bucket.versioning_enabled = True
+    bucket.patch()
+    etag = upload.put(1, os.urandom(4 * PART_BYTES)).headers["ETag"]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: upload.complete((1, etag)), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [404] * 7
+    assert len(list(bucket.list_blobs(versions=True))) == 1

@@ -84,9 +84,7 @@ class PartUploads:
             (upload_id, bucket, name),
         )
         if not rows:
-            raise GoogleError.of(
-                404, "The requested upload was not found; begin a new one.", "NoSuchUpload"
-            )
+            raise _no_such_upload()
         return PartUpload(upload_id, bucket, name, json.loads(rows[0]["resource"]))
 
     def store(self, data: memoryview) -> Blob:
@@ -117,9 +115,17 @@ class PartUploads:
             yield from self._blobs.chunks(part.sha256, 0, part.size)
 
     def forget(self, upload: PartUpload) -> None:
-        """Drop an upload and its parts."""
+        """Drop an upload and its parts.
+
+        Raises
+        ------
+        GoogleError
+            404 when another request has completed or aborted it meanwhile.
+        """
         with self._database.write() as tx:
-            tx.execute("DELETE FROM part_uploads WHERE id = ?", (upload.upload_id,))
+            found = tx.execute("DELETE FROM part_uploads WHERE id = ?", (upload.upload_id,))
+        if not found.rowcount:
+            raise _no_such_upload()
 
     def abort_where(self, bucket: str, rules: Sequence[Rule], now: datetime) -> int:
         """Abort the uploads that one of the rules matches; return their number."""
@@ -139,3 +145,9 @@ class PartUploads:
         with self._database.write() as tx:
             tx.executemany("DELETE FROM part_uploads WHERE id = ?", [(id_,) for id_ in matching])
         return len(matching)
+
+
+def _no_such_upload() -> GoogleError:
+    return GoogleError.of(
+        404, "The requested upload was not found; begin a new one.", "NoSuchUpload"
+    )
