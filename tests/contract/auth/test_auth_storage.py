@@ -128,3 +128,21 @@ def test_a_copy_needs_both_ends(guarded: GuardedCloud, owner: Account, place: Pl
     copy = client.bucket(target.name).blob("copy")
     with pytest.raises(Forbidden, match=r"storage\.objects\.get"):
         copy.rewrite(client.bucket(place.bucket).blob("there.txt"))
+
+
+@pytest.mark.rule(
+    "storage.iam.session.replace", "https://cloud.google.com/storage/docs/access-control/iam-json"
+)
+def test_a_session_replaces_only_what_its_beginner_may_replace(
+    guarded: GuardedCloud, owner: Account
+) -> None:
+    mine = owner.storage().create_bucket(unique("session"))
+    for role, status in (("objectCreator", 412), ("objectAdmin", 200)):
+        account = guarded.account(f"roles/storage.{role}")
+        blob = account.storage().bucket(mine.name).blob(f"{role}.txt")
+        session = blob.create_resumable_upload_session(size=3)
+        mine.blob(blob.name).upload_from_string(b"owner's")
+        answer = requests.put(session, data=b"new", timeout=TIMEOUT_SECONDS)
+        assert answer.status_code == status
+        expected = b"new" if status == 200 else b"owner's"
+        assert mine.blob(blob.name).download_as_bytes() == expected

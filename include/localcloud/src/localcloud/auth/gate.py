@@ -99,7 +99,7 @@ class Gate:
                 raise invalid_argument(f"{method_id} needs {need.resource}; the request has none.")
 
     def _admit(self, service: HttpService, route: Route, call: Call) -> Caller:
-        if _is_session(call):
+        if _is_session(route, call):
             return UNRESTRICTED
         signer = signer_of(call, self.accounts) if call.media == "xml" else None
         authorization = call.headers.get("authorization", "")
@@ -193,12 +193,13 @@ def _needs(method_id: str) -> Needs:
         ) from None
 
 
-def _is_session(call: Call) -> bool:
+def _is_session(route: Route, call: Call) -> bool:
     """Return whether a call goes on with an upload, whose address is its own credential.
 
     Source: https://cloud.google.com/storage/docs/resumable-uploads#session-uris
     """
-    return call.media == "upload" and bool(call.query.get("upload_id"))
+    is_upload = route.method_id == "storage.objects.insert" and call.media == "upload"
+    return is_upload and bool(call.query.get("upload_id"))
 
 
 def _field(body: object, name: str) -> str:

@@ -13,6 +13,7 @@ from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import ObjectVersion, check_object_name
 
 _NO_CONDITIONS = Conditions()
+_DELETE = "storage.objects.delete"
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,14 @@ class ObjectReads:
             raise not_found(f"The specified bucket does not exist: {bucket}.")
 
 
+def may_replace(bucket: str) -> bool:
+    """Return whether the caller may replace objects of a bucket, not only create some."""
+    return caller.current().allows(_DELETE, f"projects/_/buckets/{bucket}")
+
+
 def require_delete(bucket: str) -> None:
     """Refuse to replace an object to a caller that may only create some.
 
     Source: https://cloud.google.com/storage/docs/access-control/iam-json (note on objects.insert)
     """
-    caller.current().require("storage.objects.delete", f"projects/_/buckets/{bucket}")
+    caller.current().require(_DELETE, f"projects/_/buckets/{bucket}")

@@ -6,6 +6,7 @@ Source: https://cloud.google.com/storage/docs/uploads-downloads
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from localcloud.contract.discovery import Contract
@@ -16,6 +17,7 @@ from localcloud.state.blobs import Blob
 from localcloud.storage import checksums, customer_keys
 from localcloud.storage.contents import Contents
 from localcloud.storage.multipart import split_related
+from localcloud.storage.object_reads import may_replace
 from localcloud.storage.objects import ObjectStore
 from localcloud.storage.preconditions import Conditions
 from localcloud.storage.records import Draft, check_object_name, check_text
@@ -92,6 +94,9 @@ class UploadMethods:
         if call.media == "xml":
             conditions = Conditions.of_headers(call.headers)
         self._objects.check_target(bucket, name, conditions)
+        if not may_replace(bucket):
+            # The session's address is its own credential, but for no more than who began it may.
+            conditions = replace(conditions, generation_match=0)
         # Output only in a request, so the server's own word is all that is kept of it.
         resource = {**fields, "customerEncryption": customer_keys.of_headers(call.headers)}
         upload_id = self._uploads.begin(bucket, name, conditions, resource)
