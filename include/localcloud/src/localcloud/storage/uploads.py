@@ -6,6 +6,7 @@ Source: https://cloud.google.com/storage/docs/performing-resumable-uploads
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import time
@@ -141,6 +142,8 @@ class Uploads:
             )
         with self._file(session.upload_id).open("ab") as file:
             file.write(data[held - span.start :])
+            file.flush()
+            os.fdatasync(file.fileno())
         return max(held, end)
 
     def held(self, session: Session) -> int:
