@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,28 @@ def test_it_stops_quickly_with_clients_connected(
             cloud.process.send_signal(number)
             assert cloud.process.wait(10) == 0
             assert time.monotonic() - begin < STOP_SECONDS
+
+
+@pytest.mark.rule("localcloud.cli.stop", README)
+def test_a_stop_answers_or_closes_but_never_fails_a_call(
+    start_cloud: StartCloud, tmp_path: Path
+) -> None:
+    answers: set[int] = set()
+
+    def call(url: str) -> None:
+        with requests.Session() as session, suppress(requests.ConnectionError):
+            while True:
+                answers.add(session.get(url, timeout=10).status_code)
+
+    with start_cloud(tmp_path, "--behaviour=swift") as cloud, ThreadPoolExecutor(8) as clients:
+        calls = [clients.submit(call, f"{cloud.storage}/storage/v1/b?project=p") for _ in range(8)]
+        while not answers:
+            time.sleep(0.01)
+        cloud.process.send_signal(signal.SIGTERM)
+        assert cloud.process.wait(10) == 0
+        for made in calls:
+            made.result()
+    assert answers == {200}
 
 
 @pytest.mark.rule("localcloud.cli.restart", README)

@@ -95,13 +95,15 @@ class Cloud:
         listings = [listing_of(service) for services in sites.values() for service in services]
         listings.append(grpc_listing("pubsub-grpc", pubsub.source, pubsub.served()))
         admin = Admin(self._conditions, listings, self._admin_routes, auth.lock.check)
+        # Made before, so shut down after the listeners: until these have stopped, calls arrive.
+        executors = {name: self._executor(name) for name in sites}
         listeners: list[HttpListener] = []
         self._open.push_async_callback(_stop_together, listeners)
         for name, services in sites.items():
             site = Site(
                 services,
                 self._conditions,
-                self._executor(name),
+                executors[name],
                 urls[name],
                 admin if name == "storage" else None,
                 spool_folder=self._settings.data,
