@@ -416,6 +416,18 @@ def test_every_change_is_told_to_the_topics_of_a_secret(
     assert dict(by_event["TOPIC_CONFIGURED"].attributes) == {"eventType": "TOPIC_CONFIGURED"}
 
 
+@pytest.mark.rule("secretmanager.list.deleted", "https://google.aip.dev/158")
+def test_a_list_goes_on_behind_what_was_deleted_meanwhile(client: Client) -> None:
+    label = uuid.uuid4().hex[:8]
+    made = sorted(new_secret(client, labels={"list": label}) for _ in range(4))
+    request = {"parent": PARENT, "filter": f"labels.list={label}", "page_size": 2}
+    pages = client.list_secrets(request=request).pages
+    first = [secret.name for secret in next(pages).secrets]
+    client.delete_secret(name=first[-1])
+    rest = [secret.name for secret in next(pages).secrets]
+    assert first + rest == made
+
+
 @pytest.mark.rule("secretmanager.topics", REFERENCE)
 def test_a_secret_has_at_most_ten_topics_that_exist(client: Client, topic: str) -> None:
     with pytest.raises(exceptions.NotFound, match="absent"):

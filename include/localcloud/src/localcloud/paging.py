@@ -1,4 +1,4 @@
-"""Lists in pages: a page token is the key of the last item of the page before."""
+"""Lists in pages: a page token tells the last item of the page before, and how far it was."""
 
 from __future__ import annotations
 
@@ -31,19 +31,24 @@ def page(
     size = min(size, maximum)
     start = 0
     if token := call.query.get("pageToken"):
-        last = _decode(token)
-        start = next((i + 1 for i, item in enumerate(items) if key(item) == last), len(items))
+        before, last = _decode(token)
+        # An item that was deleted meanwhile has left its place to the one behind it.
+        start = next((i + 1 for i, item in enumerate(items) if key(item) == last), before - 1)
     found = list(items[start : start + size])
     more = start + size < len(items)
-    return found, {"nextPageToken": _encode(key(found[-1]))} if more else {}
+    return found, {"nextPageToken": _encode(start + size, key(found[-1]))} if more else {}
 
 
-def _encode(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode()
+def _encode(before: int, key: str) -> str:
+    return base64.urlsafe_b64encode(f"{before} {key}".encode()).decode()
 
 
-def _decode(token: str) -> str:
+def _decode(token: str) -> tuple[int, str]:
     try:
-        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+        text = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+        before, _, key = text.partition(" ")
+        if not (before.isdecimal() and int(before[:10]) > 0):
+            raise ValueError
+        return int(before[:10]), key
     except (binascii.Error, ValueError):
         raise invalid_argument("The page token is not one of this list.") from None
