@@ -17,8 +17,8 @@ from localcloud.errors import GoogleError
 from localcloud.vision.images import Pixels
 
 _MISSING = (
-    "Reading text needs an extra of the local cloud: pip install 'localcloud[text]', "
-    "then start it anew."
+    "Reading text needs the extra localcloud[text]: pip install rapidocr-onnxruntime where the "
+    "local cloud is installed, then start it anew."
 )
 _one_at_a_time = threading.Lock()
 
