@@ -155,6 +155,7 @@ def test_rules_are_listed_spent_and_cleared(cloud: RunningCloud, bucket: storage
     [
         {"status": 503},
         {"method": "*"},
+        {"method": "storage.object.insert", "status": 503},
         {"method": "*", "status": 200},
         {"method": "*", "status": 503, "drop": True},
         {"method": "*", "status": 503, "tmies": 2},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fnmatch
+from collections.abc import Callable, Mapping
 
 from localcloud.behaviour import as_json as behaviour_json
 from localcloud.conditions import Conditions
-from localcloud.errors import GoogleError
+from localcloud.errors import GoogleError, invalid_argument
 from localcloud.http.call import Call, Reply
 from localcloud.http.index import ApiListing, as_json
 from localcloud.http.index_page import as_html
@@ -36,6 +37,7 @@ class Admin:
         self._faults = faults
         self._behaviour = behaviour
         self._listings = listings
+        self._method_ids = [name for listing in listings for name, *_ in listing.methods]
         self._routes: AdminRoutes = {
             **routes,
             ("GET", ""): self._index,
@@ -77,8 +79,15 @@ class Admin:
     def _add_rule(self, call: Call) -> Reply:
         body = call.json()
         for rule in body if isinstance(body, list) else [body]:
+            self._check_pattern(rule)
             self._faults.add(rule)
         return self._rules()
+
+    def _check_pattern(self, rule: object) -> None:
+        # A misspelt rule would fail nothing, and the test that set it would pass.
+        pattern = rule.get("method") if isinstance(rule, Mapping) else None
+        if isinstance(pattern, str) and not fnmatch.filter(self._method_ids, pattern):
+            raise invalid_argument(f"No method matches {pattern!r}; GET {ADMIN_PREFIX} lists them.")
 
     def _clear_rules(self) -> Reply:
         self._faults.clear()
