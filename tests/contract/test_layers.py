@@ -40,3 +40,21 @@ def test_the_tests_know_the_server_only_through_clients() -> None:
     for file in _TESTS.rglob("*.py"):
         roots = {module.partition(".")[0] for module in _imported(file)}
         assert "localcloud" not in roots, f"{file.name} imports the server it judges"
+
+
+@pytest.mark.rule("localcloud.layers.areas", "include/localcloud/docs/architecture.md#the-map")
+@pytest.mark.parametrize(
+    ("area", "stranger"),
+    [
+        ("healthcare/dicom", "healthcare.fhir"),
+        ("healthcare/fhir", "healthcare.dicom"),
+        ("auth", "healthcare"),
+        ("state", "http"),
+    ],
+)
+def test_an_area_does_not_know_what_is_beside_or_above_it(area: str, stranger: str) -> None:
+    files = list((_SOURCES / area).rglob("*.py"))
+    assert files
+    for file in files:
+        for module in _imported(file):
+            assert not module.startswith(f"localcloud.{stranger}"), f"{file.name} imports {module}"

@@ -10,8 +10,8 @@ import builtins
 from collections.abc import Callable, Mapping
 
 from localcloud.auth.caller import Caller, current
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.notify import Publisher
+from localcloud.objects import CloudObjects
 from localcloud.storage.bucket_rules import project_number
 
 # The agent that sends a message, which names where it comes from.

@@ -28,10 +28,10 @@ from localcloud.auth.registry import Registry
 from localcloud.auth.services import IamCredentialsService, ProjectsService
 from localcloud.auth.token_endpoint import TOKEN_PATH, TokenEndpoint
 from localcloud.auth.tokens import TokenMint, Tokens
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import HttpService
 from localcloud.notify import Publisher
+from localcloud.objects import CloudObjects
 from localcloud.state.database import Database
 
 Door = Callable[[Call], Reply]

@@ -176,7 +176,7 @@ class Operations:
         rows = self._database.read("SELECT body FROM healthcare_operations WHERE name = ?", (name,))
         if not rows:
             raise not_found("operation", name)
-        return json.loads(rows[0][0])
+        return dict(json.loads(rows[0][0]))
 
     def find(
         self, dataset: str, where: str, arguments: Sequence[object], after: str, limit: int
@@ -203,7 +203,7 @@ class Operations:
             ).fetchone()
             if row is None:
                 raise not_found("operation", name)
-            body = json.loads(row[0])
+            body: Json = json.loads(row[0])
             for key, value in metadata.items():
                 body["metadata"].pop(key, None)
                 if value:

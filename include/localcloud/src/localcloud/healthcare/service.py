@@ -14,7 +14,6 @@ from localcloud.behaviour import BehaviourSwitch
 from localcloud.contract.discovery import Contract, Route
 from localcloud.errors import GoogleError
 from localcloud.healthcare.datasets import DatasetMethods, LocationMethods
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.store import Surroundings, dicom_handlers
 from localcloud.healthcare.fhir.bundle_methods import fhir_handlers
 from localcloud.healthcare.fhir.stores import FhirStores
@@ -26,6 +25,7 @@ from localcloud.healthcare.stores import Resources, StoreMethods
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import HttpService
 from localcloud.notify import Publisher, TopicLookup
+from localcloud.objects import CloudObjects
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 

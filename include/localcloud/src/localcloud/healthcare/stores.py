@@ -105,7 +105,7 @@ class Resources:
         rows = self._database.read("SELECT body FROM healthcare_resources WHERE name = ?", (name,))
         if not rows:
             raise self._missing(name)
-        return json.loads(rows[0]["body"])
+        return dict(json.loads(rows[0]["body"]))
 
     def exists(self, name: str) -> bool:
         return bool(

@@ -14,13 +14,13 @@ from pydicom.uid import ExplicitVRLittleEndian
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom.index import Index, Instance, Scope
 from localcloud.healthcare.dicom.media_types import MediaType
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.pixels import FrameSource, reading_pixels
 from localcloud.healthcare.dicom.resource_paths import each_instance
 from localcloud.healthcare.dicom.transcode import TARGETS, transcode
 from localcloud.healthcare.dicom.viewport import encode_picture
 from localcloud.healthcare.operations import UNKNOWN, OperationFailed, Progress
 from localcloud.healthcare.resources import Json, invalid
+from localcloud.objects import CloudObjects
 from localcloud.state.blobs import Blobs
 
 EXPORT_RESPONSE = {

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom.exporter import Destination, Export
-from localcloud.healthcare.dicom.importer import Import, ObjectPattern
+from localcloud.healthcare.dicom.importer import Import
 from localcloud.healthcare.dicom.index import Scope
 from localcloud.healthcare.dicom.resource_paths import Selection, resource_uids
 from localcloud.healthcare.dicom.storage_classes import STANDARD, requested_class
 from localcloud.healthcare.dicom.storage_settings import StorageClassChange
 from localcloud.healthcare.dicom.workshop import Workshop
+from localcloud.healthcare.object_names import ObjectPattern
 from localcloud.healthcare.resources import given, invalid, not_found
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves

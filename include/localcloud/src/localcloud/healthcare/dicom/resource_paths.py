@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from localcloud.errors import GoogleError
 from localcloud.healthcare.dicom.index import Index, Instance, Scope
-from localcloud.healthcare.dicom.objects import CloudObjects, ObjectUri
+from localcloud.healthcare.object_names import ObjectUri
 from localcloud.healthcare.operations import NOT_FOUND, OperationFailed
 from localcloud.healthcare.resources import Json, invalid
+from localcloud.objects import CloudObjects
 
 MAX_LIST_BYTES = 16 << 20
 _URI_FIELD = "filter_config.resource_paths_gcs_uri"

@@ -11,7 +11,6 @@ from itertools import islice
 
 from localcloud.healthcare.dicom.index import Index, Instance
 from localcloud.healthcare.dicom.notifications import Notifications
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.resource_paths import (
     Selection,
     count_instances,
@@ -20,6 +19,7 @@ from localcloud.healthcare.dicom.resource_paths import (
 from localcloud.healthcare.dicom.storage_classes import StorageClasses
 from localcloud.healthcare.operations import Progress
 from localcloud.healthcare.resources import Json
+from localcloud.objects import CloudObjects
 
 SETTINGS_RESPONSE = {
     "@type": ("type.googleapis.com/google.cloud.healthcare.v1.dicom.SetBlobStorageSettingsResponse")

@@ -12,7 +12,6 @@ from localcloud.healthcare.dicom.index import Index
 from localcloud.healthcare.dicom.ingest import Ingest
 from localcloud.healthcare.dicom.jobs import DicomJobMethods
 from localcloud.healthcare.dicom.notifications import Notifications
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.retrieve import Retriever
 from localcloud.healthcare.dicom.storage_classes import StorageClasses
 from localcloud.healthcare.dicom.web import (
@@ -24,6 +23,7 @@ from localcloud.healthcare.dicom.workshop import Workshop
 from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.stores import DICOM, Resources
 from localcloud.notify import Publisher, TopicLookup
+from localcloud.objects import CloudObjects
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
 from localcloud.state.outbox import Outbox

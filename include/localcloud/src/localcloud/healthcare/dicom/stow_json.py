@@ -85,7 +85,7 @@ def _instances(head: Part) -> list[Header]:
     if len(head.content) > _MAX_METADATA_BYTES:
         raise invalid(f"the metadata part is limited to {_MAX_METADATA_BYTES} bytes")
     try:
-        instances = json.loads(bytes(head.content))
+        instances: list[Header] = json.loads(bytes(head.content))
     except (ValueError, RecursionError) as error:
         raise invalid("the metadata part is not JSON in UTF-8") from error
     elements = isinstance(instances, list) and all(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from localcloud.healthcare.dicom.index import Index
 from localcloud.healthcare.dicom.ingest import Ingest
 from localcloud.healthcare.dicom.notifications import Notifications
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.dicom.storage_classes import StorageClasses
 from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.stores import Resources
+from localcloud.objects import CloudObjects
 from localcloud.state.blobs import Blobs
 
 

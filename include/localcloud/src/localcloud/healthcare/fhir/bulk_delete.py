@@ -10,7 +10,6 @@ import sqlite3
 from dataclasses import dataclass
 from functools import partial
 
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.exports import Filter, Folder, NdjsonFile
 from localcloud.healthcare.fhir.settings import StoreSettings
@@ -18,6 +17,7 @@ from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.fhir.work import Work
 from localcloud.healthcare.operations import EMPTY, Progress
 from localcloud.healthcare.resources import invalid
+from localcloud.objects import CloudObjects
 
 _BATCH = 200
 VERSION_CONFIGS = frozenset({"ALL", "CURRENT_ONLY", "HISTORY_ONLY"})

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.everything import Everything
 from localcloud.healthcare.fhir.exports import (
@@ -34,6 +33,7 @@ from localcloud.healthcare.operations import CANCELLED, EMPTY, Operations, Progr
 from localcloud.healthcare.resources import dataset_of
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
+from localcloud.objects import CloudObjects
 
 _STORES = "healthcare.projects.locations.datasets.fhirStores"
 _FORMATS = frozenset({"", "ndjson", NDJSON, "application/ndjson"})

@@ -11,7 +11,6 @@ from functools import partial
 from urllib.parse import unquote
 
 from localcloud.contract.discovery import Route
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.fhir.binary import BinaryMethods
 from localcloud.healthcare.fhir.bulk_export import BulkExportMethods
 from localcloud.healthcare.fhir.bundles import (
@@ -56,6 +55,7 @@ from localcloud.healthcare.fhir.work import Work
 from localcloud.healthcare.operations import Operations
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
+from localcloud.objects import CloudObjects
 
 # The document lists only the POST forms of search; its text describes these too.
 _SEARCH_BY_GET = re.compile(
@@ -167,8 +167,9 @@ class BundleMethods:
         results = iter(self._stores.write_each(settings, runs))
         responses = []
         for entry in read:
-            result = next(results) if isinstance(entry, Entry) else entry
-            if isinstance(entry, FhirError) or isinstance(result, FhirError):
+            if isinstance(entry, FhirError):
+                responses.append(error_entry(entry))
+            elif isinstance(result := next(results), FhirError):
                 responses.append(error_entry(result))
             else:
                 responses.append(_response(settings, entry, result, representation))

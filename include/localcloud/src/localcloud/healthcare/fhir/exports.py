@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.fhir.definitions import Definitions, Json
 from localcloud.healthcare.fhir.records import Query
 from localcloud.healthcare.fhir.temporal import date_range
 from localcloud.healthcare.operations import UNKNOWN, OperationFailed, Progress
 from localcloud.healthcare.resources import invalid
+from localcloud.objects import CloudObjects
 
 NDJSON = "application/fhir+ndjson"
 _RESPONSE_TYPE = "type.googleapis.com/google.cloud.healthcare.v1.fhir.rest.ExportResourcesResponse"

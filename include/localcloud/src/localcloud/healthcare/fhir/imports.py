@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.dicom.importer import ObjectPattern
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.outcomes import FhirError, invalid_resource, unparseable
 from localcloud.healthcare.fhir.settings import StoreSettings
@@ -22,7 +20,9 @@ from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.fhir.validation import check_resource
 from localcloud.healthcare.fhir.wire import decode
 from localcloud.healthcare.fhir.work import Work
+from localcloud.healthcare.object_names import ObjectPattern
 from localcloud.healthcare.operations import NOT_FOUND, UNKNOWN, OperationFailed, Progress
+from localcloud.objects import CloudObjects
 
 STRUCTURES = frozenset({"BUNDLE", "RESOURCE", "BUNDLE_PRETTY", "RESOURCE_PRETTY"})
 _RESPONSE_TYPE = "type.googleapis.com/google.cloud.healthcare.v1.fhir.rest.ImportResourcesResponse"

@@ -6,8 +6,6 @@ Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.
 from __future__ import annotations
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.dicom.importer import ObjectPattern
-from localcloud.healthcare.dicom.objects import CloudObjects
 from localcloud.healthcare.fhir.bulk_delete import BulkDelete, version_config
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.exports import Export, Filter, Folder, Selection, moment
@@ -15,10 +13,12 @@ from localcloud.healthcare.fhir.imports import STRUCTURES, Import
 from localcloud.healthcare.fhir.rollback import Rollback, RollbackRequest
 from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.fhir.temporal import LATEST
+from localcloud.healthcare.object_names import ObjectPattern
 from localcloud.healthcare.operations import Operations, Work
 from localcloud.healthcare.resources import invalid, present
 from localcloud.http.call import Call, Reply
 from localcloud.http.service import serves
+from localcloud.objects import CloudObjects
 
 _STORES = "healthcare.projects.locations.datasets.fhirStores"
 _SERVICE = "fhir.FhirService"

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from localcloud.errors import GoogleError
-from localcloud.healthcare.dicom.objects import CloudObjects, ObjectUri
 from localcloud.healthcare.fhir.definitions import Definitions, Json
 from localcloud.healthcare.fhir.exports import Filter, Folder, NdjsonFile, moment
 from localcloud.healthcare.fhir.records import OVERWRITTEN
@@ -22,8 +21,10 @@ from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.stores import FhirStores
 from localcloud.healthcare.fhir.temporal import instant
 from localcloud.healthcare.fhir.work import Work
+from localcloud.healthcare.object_names import ObjectUri
 from localcloud.healthcare.operations import Progress
 from localcloud.healthcare.resources import invalid
+from localcloud.objects import CloudObjects
 
 _CHANGES = frozenset({"ALL", "CREATE", "UPDATE", "DELETE"})
 _RESPONSE_TYPE = "type.googleapis.com/google.cloud.healthcare.v1.fhir.RollbackFhirResourcesResponse"

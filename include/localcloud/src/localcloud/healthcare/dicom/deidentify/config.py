@@ -13,8 +13,9 @@ from localcloud.healthcare.dicom.deidentify.instance import Deidentifier, TextRe
 from localcloud.healthcare.dicom.deidentify.rules import Profile, Rules, parse_tags
 from localcloud.healthcare.dicom.deidentify.transformations import Transformations
 from localcloud.healthcare.dicom.deidentify.uids import UidMap
-from localcloud.healthcare.dicom.objects import CloudObjects, ObjectUri
+from localcloud.healthcare.object_names import ObjectUri
 from localcloud.healthcare.resources import Json, given, invalid
+from localcloud.objects import CloudObjects
 
 MAX_CONFIG_BYTES = 1 << 20
 _URI_FIELD = "gcs_config_uri"

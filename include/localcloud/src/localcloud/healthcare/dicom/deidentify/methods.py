@@ -5,7 +5,7 @@ Source: https://cloud.google.com/healthcare-api/docs/reference/rest/v1/projects.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from localcloud.auth.caller import current
 from localcloud.errors import GoogleError
@@ -17,9 +17,9 @@ from localcloud.healthcare.dicom.deidentify.operation import (
     Deidentification,
 )
 from localcloud.healthcare.dicom.index import Scope
-from localcloud.healthcare.dicom.objects import ObjectUri
 from localcloud.healthcare.dicom.resource_paths import Selection
 from localcloud.healthcare.dicom.workshop import Workshop
+from localcloud.healthcare.object_names import ObjectUri
 from localcloud.healthcare.resources import (
     Json,
     already_exists,
@@ -79,7 +79,9 @@ class DeidentifyMethods:
         method = f"{_SERVICE}.DeidentifyDataset"
         return Reply.json(self._shop.operations.start(source, method, work.run))
 
-    def _work(self, body: Json, prepare: object, response: Json) -> Deidentification:
+    def _work(
+        self, body: Json, prepare: Callable[[], Sequence[Copying]], response: Json
+    ) -> Deidentification:
         config: Json | ObjectUri | None = config_uri(body)
         if config is None:
             config = body.get("config") or {}

@@ -15,14 +15,15 @@ from localcloud.healthcare.dicom.deidentify.text_regions import require_reader
 from localcloud.healthcare.dicom.index import Index, Instance
 from localcloud.healthcare.dicom.ingest import Ingest, Stored
 from localcloud.healthcare.dicom.notifications import Action
-from localcloud.healthcare.dicom.objects import CloudObjects, ObjectUri
 from localcloud.healthcare.dicom.resource_paths import (
     Selection,
     count_instances,
     each_instance,
 )
+from localcloud.healthcare.object_names import ObjectUri
 from localcloud.healthcare.operations import UNKNOWN, OperationFailed, Progress
 from localcloud.healthcare.resources import Json
+from localcloud.objects import CloudObjects
 from localcloud.state.blobs import Blobs
 
 _SUMMARY = "type.googleapis.com/google.cloud.healthcare.v1.deidentify"

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Protocol
-
-from localcloud.healthcare.resources import invalid
-
-_OBJECT_URI = re.compile(r"gs://([^/*?]+)/(.+)", re.DOTALL)
 
 
 class CloudObjects(Protocol):
@@ -29,25 +23,3 @@ class CloudObjects(Protocol):
 
     def write(self, bucket: str, name: str, data: bytes, content_type: str) -> None:
         """Store an object, replacing what had its name."""
-
-
-@dataclass(frozen=True)
-class ObjectUri:
-    """One object of Cloud Storage, as ``gs://BUCKET/OBJECT`` names it."""
-
-    bucket: str
-    name: str
-
-    @classmethod
-    def parse(cls, uri: str, field: str) -> ObjectUri:
-        """Read a URI without wildcards.
-
-        Raises
-        ------
-        GoogleError
-            400, naming the field, for any other form.
-        """
-        match = _OBJECT_URI.fullmatch(uri)
-        if match is None:
-            raise invalid(f"invalid {field} {uri!r}: want gs://BUCKET/OBJECT")
-        return cls(*match.groups())
