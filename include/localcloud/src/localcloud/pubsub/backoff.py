@@ -5,13 +5,10 @@ Source: https://cloud.google.com/pubsub/docs/handling-failures#exponential_backo
 
 from __future__ import annotations
 
-from google.pubsub_v1.types import pubsub
-
 from localcloud.pubsub import limits
 from localcloud.pubsub.errors import invalid
-
-Policy = pubsub.RetryPolicy.pb()
-Subscription = pubsub.Subscription.pb()
+from localcloud.pubsub.raw_messages import RetryPolicy as Policy
+from localcloud.pubsub.raw_messages import Subscription
 
 
 def check_policy(policy: Policy) -> None:

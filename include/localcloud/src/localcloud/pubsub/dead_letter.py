@@ -5,16 +5,14 @@ Source: https://cloud.google.com/pubsub/docs/dead-letter-topics
 
 from __future__ import annotations
 
-from google.pubsub_v1.types import pubsub
-
 from localcloud.errors import GoogleError
 from localcloud.pubsub import limits
 from localcloud.pubsub.errors import invalid
 from localcloud.pubsub.ledger import Transaction
-from localcloud.pubsub.messages import Message, deliver
-
-Policy = pubsub.DeadLetterPolicy.pb()
-Subscription = pubsub.Subscription.pb()
+from localcloud.pubsub.messages import deliver
+from localcloud.pubsub.raw_messages import DeadLetterPolicy as Policy
+from localcloud.pubsub.raw_messages import PubsubMessage as Message
+from localcloud.pubsub.raw_messages import Subscription
 
 
 def check_policy(policy: Policy) -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from google.pubsub_v1.types import pubsub
-
 from localcloud.pubsub import messages, settling, subscriptions
 from localcloud.pubsub.ack_ids import format_ack_id
 from localcloud.pubsub.errors import failed_precondition
@@ -20,11 +18,9 @@ from localcloud.pubsub.limits import (
     MAX_RESPONSE_BYTES,
     PUSH_MARGIN_SECONDS,
 )
+from localcloud.pubsub.raw_messages import ReceivedMessage, Subscription
 from localcloud.pubsub.settling import Effects
 from localcloud.pubsub.signals import Held
-from localcloud.pubsub.subscriptions import Subscription
-
-ReceivedMessage = pubsub.ReceivedMessage.pb()
 
 _UNORDERED = """
 SELECT * FROM pubsub_deliveries
@@ -134,7 +130,8 @@ def _deliverable(tx: Transaction, subscription: Subscription, room: Room, now: f
             "limit": min(room.messages, MAX_MESSAGES_PER_RESPONSE),
         },
     ).fetchall()
-    chosen, total_bytes = [], 0
+    chosen: list[Any] = []
+    total_bytes = 0
     for row in rows:
         if total_bytes >= room.size_bytes:
             break

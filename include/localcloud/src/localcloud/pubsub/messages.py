@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from google.pubsub_v1.types import pubsub
-
 from localcloud.pubsub import limits, retention
 from localcloud.pubsub.errors import invalid
 from localcloud.pubsub.filters import Predicate, compile_filter
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import check_name
-
-Message = pubsub.PubsubMessage.pb()
-Subscription = pubsub.Subscription.pb()
+from localcloud.pubsub.raw_messages import PubsubMessage as Message
+from localcloud.pubsub.raw_messages import Subscription
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
-from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import retention, subscriptions, topics
 from localcloud.pubsub.queues import Queues
+from localcloud.pubsub.raw_messages import (
+    DetachSubscriptionResponse,
+    ListTopicSnapshotsResponse,
+    ListTopicsResponse,
+    ListTopicSubscriptionsResponse,
+    PublishResponse,
+)
 from localcloud.pubsub.rpc import serves
-
-PublishResponse = pubsub.PublishResponse.pb()
-ListTopicsResponse = pubsub.ListTopicsResponse.pb()
-ListTopicSnapshotsResponse = pubsub.ListTopicSnapshotsResponse.pb()
-DetachSubscriptionResponse = pubsub.DetachSubscriptionResponse.pb()
-ListTopicSubscriptionsResponse = pubsub.ListTopicSubscriptionsResponse.pb()
 
 
 class PublisherService:

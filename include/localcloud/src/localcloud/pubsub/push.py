@@ -19,8 +19,8 @@ from localcloud.pubsub.leasing import Batch, Room
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.push_request import push_request
 from localcloud.pubsub.queues import Queues
+from localcloud.pubsub.raw_messages import Subscription
 from localcloud.pubsub.signals import Listener
-from localcloud.pubsub.subscriptions import Subscription
 
 _LOG = logging.getLogger(__name__)
 _ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from google.pubsub_v1.types import pubsub
-
 from localcloud.pubsub.errors import invalid, not_served
-
-PushConfig = pubsub.PushConfig.pb()
+from localcloud.pubsub.raw_messages import PushConfig
 
 VERSION = "x-goog-version"
 _VERSIONS = ("v1", "v1beta2")

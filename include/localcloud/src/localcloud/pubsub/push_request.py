@@ -12,12 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.pubsub_v1.types import pubsub
-
-from localcloud.pubsub.messages import Message
-from localcloud.pubsub.subscriptions import Subscription
-
-ReceivedMessage = pubsub.ReceivedMessage.pb()
+from localcloud.pubsub.raw_messages import PubsubMessage as Message
+from localcloud.pubsub.raw_messages import ReceivedMessage, Subscription
 
 _TOKEN_SECONDS = 3600
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)

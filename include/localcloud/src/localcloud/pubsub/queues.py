@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from localcloud.pubsub import leasing, messages, replay, settling
 from localcloud.pubsub.leasing import Batch, Room
 from localcloud.pubsub.ledger import Ledger, Transaction
-from localcloud.pubsub.messages import Message
+from localcloud.pubsub.raw_messages import PubsubMessage as Message
+from localcloud.pubsub.raw_messages import SeekRequest
 from localcloud.pubsub.settling import Effects
 from localcloud.pubsub.signals import Held, Signals
 
@@ -84,7 +85,7 @@ class Queues:
             lambda tx: settling.modify_deadline(tx, subscription, changes, self.clock())
         )
 
-    async def seek(self, request: replay.SeekRequest) -> None:
+    async def seek(self, request: SeekRequest) -> None:
         """Move a subscription to a time or a snapshot."""
         await self._settle(lambda tx: replay.seek(tx, request, self.clock()))
 

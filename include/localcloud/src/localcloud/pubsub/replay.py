@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from google.pubsub_v1.types import pubsub
-
-from localcloud.pubsub import messages, snapshots, subscriptions
+from localcloud.pubsub import snapshots, subscriptions
 from localcloud.pubsub.ack_ids import format_ack_id
 from localcloud.pubsub.errors import invalid
 from localcloud.pubsub.filters import compile_filter
 from localcloud.pubsub.ledger import Transaction
+from localcloud.pubsub.raw_messages import PubsubMessage, SeekRequest, Subscription
 from localcloud.pubsub.settling import Effects
-from localcloud.pubsub.subscriptions import Subscription
-
-SeekRequest = pubsub.SeekRequest.pb()
 
 # The messages that are to be unacknowledged afterwards, collected once for several statements.
 _WANTED = "CREATE TEMP TABLE IF NOT EXISTS pubsub_wanted (message_id INTEGER PRIMARY KEY)"
@@ -104,7 +100,7 @@ def _set_unacknowledged(
     # The filter is that of the subscription which seeks, whatever a snapshot was taken from.
     passes = compile_filter(subscription.filter)
     tx.create_function(
-        "pubsub_passes", 1, lambda body: passes(messages.Message.FromString(body).attributes)
+        "pubsub_passes", 1, lambda body: passes(PubsubMessage.FromString(body).attributes)
     )
     tx.execute(_WANTED)
     tx.execute("DELETE FROM pubsub_wanted")

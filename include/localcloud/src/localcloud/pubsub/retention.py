@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from localcloud.pubsub import topics
 from localcloud.pubsub.ledger import Transaction
-from localcloud.pubsub.topics import Topic
+from localcloud.pubsub.raw_messages import Topic
 
 
 def kept_until(tx: Transaction, topic: str, now: float) -> float:
@@ -24,7 +24,7 @@ def kept_until(tx: Transaction, topic: str, now: float) -> float:
     [row] = tx.execute(
         "SELECT coalesce(max(expire_at), 0) FROM pubsub_snapshots WHERE topic = ?", (topic,)
     ).fetchall()
-    return max(now + seconds if seconds else 0.0, row[0])
+    return max(now + seconds if seconds else 0.0, float(row[0]))
 
 
 def renew(tx: Transaction, topic: str, seconds: float) -> None:

@@ -24,10 +24,10 @@ from localcloud.pubsub.limits import (
     RETENTION_SWEEP_SECONDS,
     SWEEP_SECONDS,
 )
-from localcloud.pubsub.messages import Message
 from localcloud.pubsub.publisher import PublisherService
 from localcloud.pubsub.push import Pushes
 from localcloud.pubsub.queues import Clock, Queues
+from localcloud.pubsub.raw_messages import PubsubMessage as Message
 from localcloud.pubsub.rest import PubSubRest
 from localcloud.pubsub.rpc import RpcRouter, handlers_of
 from localcloud.pubsub.signals import Signals

@@ -14,8 +14,8 @@ from typing import Any
 from localcloud.pubsub import backoff, dead_letter, messages, subscriptions
 from localcloud.pubsub.ack_ids import format_ack_id, match_ack_id, parse_ack_id
 from localcloud.pubsub.ledger import Transaction
+from localcloud.pubsub.raw_messages import Subscription
 from localcloud.pubsub.signals import Held
-from localcloud.pubsub.subscriptions import Subscription
 
 EXPIRED = (
     "SELECT DISTINCT subscription FROM pubsub_deliveries WHERE leased = 1 AND available_at <= ?"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
-from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import snapshots
 from localcloud.pubsub.queues import Queues
+from localcloud.pubsub.raw_messages import ListSnapshotsResponse
 from localcloud.pubsub.rpc import serves
-
-ListSnapshotsResponse = pubsub.ListSnapshotsResponse.pb()
 
 
 class SnapshotMethods:

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from google.pubsub_v1.types import pubsub
-
 from localcloud.pubsub import limits, retention, subscriptions, topics
 from localcloud.pubsub.errors import already_exists, failed_precondition, invalid, not_found
 from localcloud.pubsub.labels import check_labels
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import DELETED_TOPIC, check_name, check_project, random_name
 from localcloud.pubsub.paging import page
+from localcloud.pubsub.raw_messages import CreateSnapshotRequest, Snapshot
 from localcloud.pubsub.updates import merge
 
-Snapshot = pubsub.Snapshot.pb()
-CreateSnapshotRequest = pubsub.CreateSnapshotRequest.pb()
 _UPDATABLE = frozenset({"labels", "expire_time"})
 _COLUMNS = "SELECT name, topic, body, expire_at FROM pubsub_snapshots"
 
@@ -147,4 +144,4 @@ def _parse(row: Any) -> Snapshot:
 
 
 def _seconds(snapshot: Snapshot) -> float:
-    return snapshot.expire_time.ToMicroseconds() / 1e6
+    return float(snapshot.expire_time.ToMicroseconds()) / 1e6

@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from google.pubsub_v1.types import pubsub
-
 from localcloud.errors import GoogleError
 from localcloud.pubsub import subscriptions
 from localcloud.pubsub.errors import invalid
@@ -23,11 +21,11 @@ from localcloud.pubsub.limits import (
     MIN_ACK_DEADLINE_SECONDS,
 )
 from localcloud.pubsub.queues import Queues
+from localcloud.pubsub.raw_messages import StreamingPullResponse as Response
+from localcloud.pubsub.raw_messages import Subscription
 from localcloud.pubsub.settling import Effects
 from localcloud.pubsub.signals import Listener
-from localcloud.pubsub.subscriptions import Subscription
 
-Response = pubsub.StreamingPullResponse.pb()
 _MAX_WAIT_SECONDS = 30.0
 _MAX_CONFIRMATIONS = 100
 _INITIAL_ONLY = (

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
-from google.pubsub_v1.types import pubsub
 
 from localcloud.pubsub import subscriptions
 from localcloud.pubsub.errors import failed_ack_ids, invalid
@@ -15,12 +14,9 @@ from localcloud.pubsub.leasing import Room
 from localcloud.pubsub.limits import MAX_ACK_REQUEST_BYTES, PULL_WAIT_SECONDS
 from localcloud.pubsub.push import Pushes
 from localcloud.pubsub.queues import Queues
+from localcloud.pubsub.raw_messages import ListSubscriptionsResponse, PullResponse, SeekResponse
 from localcloud.pubsub.rpc import serves
 from localcloud.pubsub.streaming import stream
-
-ListSubscriptionsResponse = pubsub.ListSubscriptionsResponse.pb()
-PullResponse = pubsub.PullResponse.pb()
-SeekResponse = pubsub.SeekResponse.pb()
 
 
 class SubscriberService:

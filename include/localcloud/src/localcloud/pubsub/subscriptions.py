@@ -23,9 +23,9 @@ from localcloud.pubsub.labels import check_labels
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import check_name, check_project, random_name
 from localcloud.pubsub.paging import page
+from localcloud.pubsub.raw_messages import PushConfig, Subscription, Topic
 from localcloud.pubsub.updates import merge
 
-Subscription = pubsub.Subscription.pb()
 _ACTIVE = int(pubsub.Subscription.State.ACTIVE)
 _NOT_SERVED = (
     "bigquery_config",
@@ -86,7 +86,7 @@ def update(tx: Transaction, changes: Subscription, paths: Sequence[str]) -> Subs
     return _save(tx, subscription)
 
 
-def modify_push_config(tx: Transaction, name: str, config: push_config.PushConfig) -> Subscription:
+def modify_push_config(tx: Transaction, name: str, config: PushConfig) -> Subscription:
     """Switch a subscription between pushing and pulling; an empty config means pulling."""
     subscription = get(tx, name)
     version = subscription.push_config.attributes.get(push_config.VERSION)
@@ -144,10 +144,8 @@ def delete(tx: Transaction, name: str) -> None:
 
 def retention_seconds(subscription: Subscription) -> float:
     """How long an unacknowledged message is kept: as long as its topic keeps it, at least."""
-    return max(
-        own_retention_seconds(subscription),
-        subscription.topic_message_retention_duration.ToTimedelta().total_seconds(),
-    )
+    of_topic = subscription.topic_message_retention_duration.ToTimedelta().total_seconds()
+    return max(own_retention_seconds(subscription), float(of_topic))
 
 
 def own_retention_seconds(subscription: Subscription) -> float:
@@ -228,7 +226,7 @@ def _parse(row: Any) -> Subscription:
     subscription.topic = row["topic"]
     subscription.detached = bool(row["detached"])
     if row["topic_body"] is not None:
-        topic = topics.Topic.FromString(row["topic_body"])
+        topic = Topic.FromString(row["topic_body"])
         if topic.HasField("message_retention_duration"):
             subscription.topic_message_retention_duration.CopyFrom(topic.message_retention_duration)
     return subscription

@@ -15,9 +15,9 @@ from localcloud.pubsub.labels import check_labels
 from localcloud.pubsub.ledger import Transaction
 from localcloud.pubsub.names import DELETED_TOPIC, check_name, check_project
 from localcloud.pubsub.paging import page
+from localcloud.pubsub.raw_messages import Topic
 from localcloud.pubsub.updates import merge
 
-Topic = pubsub.Topic.pb()
 _ACTIVE = int(pubsub.Topic.State.ACTIVE)
 _NOT_SERVED = (
     "kms_key_name",
