@@ -135,3 +135,9 @@ def test_a_data_folder_that_cannot_be_is_explained(tmp_path: Path, missing: bool
     message = _fail("--data", str(folder), *EPHEMERAL)
     assert str(folder) in message
     assert "--data" in message
+
+
+@pytest.mark.rule("localcloud.cli.errors", README)
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "storage.sqlite").write_bytes(b"garbage" * 1000)
+    assert "storage.sqlite" in _fail("--data", str(tmp_path), *EPHEMERAL)

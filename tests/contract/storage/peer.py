@@ -30,6 +30,7 @@ LACKS: Mapping[str, str] = {
     "storage.list.pages": "counts objects only, not prefixes, towards a page",
     "storage.list.model": "shows half of a delimiter of two characters",
     "storage.list.refused": "takes any page token",
+    "storage.buckets.labels": "takes any label",
     "storage.buckets.settings": "forgets versioning and lifecycle that are patched in",
     "storage.buckets.list": "lists the buckets of every project under each, by any prefix",
     "storage.buckets.lifetime": "answers 412, not 409, for a bucket that is not empty",

@@ -181,6 +181,20 @@ def test_what_cannot_be_honoured_is_refused(library: storage.Bucket) -> None:
         list(library.list_blobs(match_glob="{a"))
 
 
+@pytest.mark.rule("storage.buckets.labels", f"{DOCS}/tags-and-labels#bucket-labels")
+@pytest.mark.parametrize(
+    "labels", [{"Team": "ct"}, {"1team": "ct"}, {"team": "C T"}, {"team": "c" * 64}, {"a b": ""}]
+)
+def test_a_label_that_google_refuses_is_refused(
+    bucket: storage.Bucket, labels: dict[str, str]
+) -> None:
+    bucket.labels = labels
+    with pytest.raises(exceptions.BadRequest, match="label"):
+        bucket.patch()
+    bucket.reload()
+    assert bucket.labels == {}
+
+
 @pytest.mark.rule("storage.buckets.settings", f"{DOCS}/json_api/v1/buckets")
 def test_bucket_settings_are_kept(storage_client: storage.Client, bucket: storage.Bucket) -> None:
     bucket.versioning_enabled = True

@@ -6,6 +6,7 @@ Handlers run in a pool of worker threads; Pub/Sub runs in the loop itself.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -17,7 +18,7 @@ from localcloud.auth.system import Auth
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.conditions import Conditions
 from localcloud.contract.grpc_conditions import ConditionsInterceptor
-from localcloud.errors import GoogleError
+from localcloud.errors import GoogleError, StartError
 from localcloud.grpc_listener import GRACE_SECONDS, grpc_server
 from localcloud.healthcare.service import HealthcareService
 from localcloud.http.admin import Admin, AdminRoutes
@@ -195,7 +196,11 @@ class Cloud:
 
     def _database(self, name: str) -> Database:
         if name not in self._databases:
-            database = Database(self._settings.data / f"{name}.sqlite")
+            path = self._settings.data / f"{name}.sqlite"
+            try:
+                database = Database(path)
+            except sqlite3.DatabaseError as error:
+                raise StartError(f"cannot open {path} ({error}): restore or remove it") from error
             self._open.callback(database.close)
             self._databases[name] = database
         return self._databases[name]

@@ -13,6 +13,7 @@ from typing import Any
 
 from localcloud.errors import GoogleError, invalid_argument
 from localcloud.storage import lifecycle_rules, soft_delete
+from localcloud.storage.labels import check_labels
 from localcloud.storage.records import merge, timestamp
 
 _NAME = re.compile(r"(?!goog)[a-z0-9](?:[a-z0-9_-]|\.(?!\.)){1,220}[a-z0-9]")
@@ -150,6 +151,7 @@ def _check(fields: dict[str, Any], old: Mapping[str, Any]) -> None:
     if not fields.get("lifecycle", {}).get("rule"):
         fields.pop("lifecycle", None)
     lifecycle_rules.parse(fields)
+    check_labels(fields.get("labels") or {})
     _check_retention(fields, old)
 
 
