@@ -139,13 +139,19 @@ def _check_labels(labels: Mapping[str, str]) -> None:
         good = _LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)
         lower = key == key.lower() and value == value.lower()
         if not good or not lower or max(map(_bytes, (key, value))) > _MAX_LABEL_BYTES:
-            raise invalid_argument(f"Label {key!r}={value!r} is not valid; see 'labels'.")
+            raise invalid_argument(
+                f"Label {key!r}={value!r} is not valid. Use up to 63 lower-case letters, digits,"
+                " '_' and '-', 128 bytes at most; begin the key with a letter."
+            )
 
 
 def _check_annotations(annotations: Mapping[str, str]) -> None:
     for key in annotations:
         if not _ANNOTATION_KEY.fullmatch(key):
-            raise invalid_argument(f"Annotation key {key!r} is not valid; see 'annotations'.")
+            raise invalid_argument(
+                f"Annotation key {key!r} is not valid. Use up to 63 letters, digits, '_', '-' and"
+                " '.'; begin and end with a letter or digit."
+            )
     size = sum(_bytes(key) + _bytes(value) for key, value in annotations.items())
     if size >= _MAX_ANNOTATIONS_BYTES:
         raise invalid_argument(f"Annotations take {size} bytes; the limit is 16 KiB.")
@@ -156,7 +162,10 @@ def _check_aliases(aliases: Mapping[str, object], versions: Collection[int]) -> 
         raise invalid_argument(f"A secret has at most {_MAX_ALIASES} version aliases.")
     for alias, version in aliases.items():
         if not _ALIAS.fullmatch(alias) or alias in _RESERVED_ALIASES:
-            raise invalid_argument(f"Version alias {alias!r} is not valid; see 'version_aliases'.")
+            raise invalid_argument(
+                f"Version alias {alias!r} is not valid. Use up to 63 letters, digits, '_' and '-',"
+                " begin with a letter, and take neither 'latest' nor 'NEW'."
+            )
         if not str(version).isdigit() or int(str(version)) not in versions:
             raise invalid_argument(f"Version alias {alias!r}: there is no version {version}.")
 
