@@ -28,6 +28,7 @@ from localcloud.notify import Publisher, TopicLookup
 from localcloud.objects import CloudObjects
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
+from localcloud.state.outbox import Outbox
 
 
 @runtime_checkable
@@ -69,11 +70,12 @@ class HealthcareService(HttpService):
         self.operations = Operations(database, behaviour)
         self.resources = Resources(database, behaviour)
         self.resources.on_delete("datasets", self.operations.forget_dataset)
+        outbox = Outbox(database, publisher)
         dicom = dicom_handlers(
             Surroundings(
                 database,
                 blobs,
-                publisher,
+                outbox,
                 objects,
                 self.resources,
                 self.operations,
@@ -89,11 +91,12 @@ class HealthcareService(HttpService):
             OperationMethods(self.operations, self.resources),
             *dicom,
             *fhir_handlers(
-                FhirStores(database, publisher, self.resources, behaviour, topic_exists),
+                FhirStores(database, outbox, self.resources, behaviour, topic_exists),
                 self.operations,
                 objects,
             ),
         )
+        outbox.flush()
 
     def register(self, *handlers: object) -> None:
         """Serve the decorated methods of these objects, and the paths they add."""

@@ -37,6 +37,7 @@ class Outbox:
         self._publisher = publisher
         self._lock = threading.Lock()
         self._pending = True
+        self._failing: set[str] = set()
 
     def add(
         self, tx: sqlite3.Connection, topic: str, data: bytes, attributes: dict[str, str]
@@ -70,7 +71,12 @@ class Outbox:
                     tx.execute("DELETE FROM outbox WHERE sequence <= ?", (rows[-1]["sequence"],))
 
     def _publish(self, row: sqlite3.Row) -> None:
+        topic: str = row["topic"]
         try:
-            self._publisher.publish(row["topic"], row["data"], json.loads(row["attributes"]))
+            self._publisher.publish(topic, row["data"], json.loads(row["attributes"]))
+            self._failing.discard(topic)
         except GoogleError as error:
-            _log.warning("A message to %s was dropped: %s", row["topic"], error.status)
+            # One line until it works again: a store may make thousands of changes an hour.
+            if topic not in self._failing:
+                _log.warning("Messages to %s are dropped: %s", topic, error.status)
+            self._failing.add(topic)

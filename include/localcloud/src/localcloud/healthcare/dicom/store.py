@@ -22,7 +22,7 @@ from localcloud.healthcare.dicom.web import (
 from localcloud.healthcare.dicom.workshop import Workshop
 from localcloud.healthcare.operations import Operations
 from localcloud.healthcare.stores import DICOM, Resources
-from localcloud.notify import Publisher, TopicLookup
+from localcloud.notify import TopicLookup
 from localcloud.objects import CloudObjects
 from localcloud.state.blobs import Blobs
 from localcloud.state.database import Database
@@ -35,7 +35,7 @@ class Surroundings:
 
     database: Database
     blobs: Blobs
-    publisher: Publisher
+    outbox: Outbox
     objects: CloudObjects
     resources: Resources
     operations: Operations
@@ -51,9 +51,7 @@ def dicom_handlers(around: Surroundings) -> list[object]:
     around.resources.on_delete(DICOM.collection, classes.forget_store)
     around.resources.on_delete(DICOM.collection, index.forget_store)
     around.blobs.sweep(index.digests())
-    outbox = Outbox(around.database, around.publisher)
-    notifications = Notifications(outbox, around.resources, classes, around.topic_exists)
-    notifications.flush()
+    notifications = Notifications(around.outbox, around.resources, classes, around.topic_exists)
     deletions = Deletions(index, notifications, around.operations)
     ingest = Ingest(index, around.blobs, notifications, deletions)
     workshop = Workshop(

@@ -1,25 +1,19 @@
-"""Changes of a FHIR store on Pub/Sub, through an outbox written with the change itself.
+"""Changes of a FHIR store on Pub/Sub.
 
-A message leaves after the commit; what a killed process had not sent is sent at the next start.
 Source: https://cloud.google.com/healthcare-api/docs/fhir-pubsub
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import sqlite3
-import threading
 from collections.abc import Iterable
 
-from localcloud.errors import GoogleError
 from localcloud.healthcare.fhir.definitions import Json
 from localcloud.healthcare.fhir.records import dumps, version_id
 from localcloud.healthcare.fhir.settings import Destination, StoreSettings
 from localcloud.healthcare.fhir.temporal import from_microseconds
 from localcloud.healthcare.fhir.work import Change
-from localcloud.notify import Publisher
-from localcloud.state.database import Database
+from localcloud.state.outbox import Outbox
 
 # A Pub/Sub message takes 10 MB; the margin is for its attributes.
 # Source: https://cloud.google.com/healthcare-api/docs/fhir-pubsub, "Behavior when a FHIR resource
@@ -29,23 +23,21 @@ _ABSENT = {
     "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
     "valueCode": "unsupported",
 }
-_log = logging.getLogger(__name__)
 
 
-def enqueue(tx: sqlite3.Connection, settings: StoreSettings, changes: Iterable[Change]) -> int:
-    """Write the messages of some changes to the outbox; returns how many."""
-    rows = [
-        (destination.topic, *_message(settings, change, destination))
-        for change in changes
-        for destination in settings.destinations
-    ]
-    tx.executemany("INSERT INTO fhir_outbox (topic, data, attributes) VALUES (?, ?, ?)", rows)
-    return len(rows)
+def enqueue(
+    tx: sqlite3.Connection, outbox: Outbox, settings: StoreSettings, changes: Iterable[Change]
+) -> None:
+    """Record the messages of some changes within their transaction."""
+    for change in changes:
+        for destination in settings.destinations:
+            data, attributes = _message(settings, change, destination)
+            outbox.add(tx, destination.topic, data, attributes)
 
 
 def _message(
     settings: StoreSettings, change: Change, destination: Destination
-) -> tuple[bytes, str]:
+) -> tuple[bytes, dict[str, str]]:
     resource: Json = change.resource
     name = f"{settings.name}/fhir/{resource['resourceType']}/{resource['id']}"
     is_delete = change.action == "DeleteResource"
@@ -59,7 +51,7 @@ def _message(
         "storeName": settings.name,
         "versionId": version_id(change.version),
     }
-    return name.encode() if body is None else body, dumps(attributes)
+    return name.encode() if body is None else body, attributes
 
 
 def _payload(resource: Json) -> bytes | None:
@@ -69,35 +61,3 @@ def _payload(resource: Json) -> bytes | None:
         kept = {key: value for key, value in resource.items() if key != "data"}
         body = dumps({**kept, "_data": {"extension": [_ABSENT]}}).encode()
     return body if len(body) <= _MAX_RESOURCE_BYTES else None
-
-
-class Outbox:
-    """Sends what is in the outbox, in order, each message at least once."""
-
-    def __init__(self, database: Database, publisher: Publisher) -> None:
-        self._database = database
-        self._publisher = publisher
-        self._sending = threading.Lock()
-        self._failing: set[str] = set()
-
-    def flush(self) -> None:
-        """Publish all that waits. A topic that is gone loses its messages, as on Google."""
-        with self._sending:
-            rows = self._database.read(
-                "SELECT key, topic, data, attributes FROM fhir_outbox ORDER BY key"
-            )
-            for row in rows:
-                self._publish(row["topic"], row["data"], json.loads(row["attributes"]))
-            if rows:
-                with self._database.write() as tx:
-                    tx.execute("DELETE FROM fhir_outbox WHERE key <= ?", (rows[-1]["key"],))
-
-    def _publish(self, topic: str, data: bytes, attributes: dict[str, str]) -> None:
-        try:
-            self._publisher.publish(topic, data, attributes)
-            self._failing.discard(topic)
-        except GoogleError as error:
-            # One line until it works again: a store may make thousands of changes an hour.
-            if topic not in self._failing:
-                _log.warning("FHIR changes are not announced on %s: %s", topic, error.message)
-            self._failing.add(topic)

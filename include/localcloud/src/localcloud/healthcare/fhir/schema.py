@@ -74,4 +74,10 @@ MIGRATIONS = (
     CREATE TABLE fhir_bulk_export (
       operation TEXT PRIMARY KEY, store TEXT NOT NULL, manifest TEXT NOT NULL)
     """,
+    # The outbox that all of the Healthcare API shares; see `state/outbox.py`.
+    """
+    INSERT INTO outbox (topic, data, attributes)
+      SELECT topic, data, attributes FROM fhir_outbox ORDER BY key;
+    DROP TABLE fhir_outbox
+    """,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from localcloud.errors import GoogleError
 from localcloud.healthcare.fhir.contention import Contention
 from localcloud.healthcare.fhir.definitions import Definitions, load
 from localcloud.healthcare.fhir.lag import NEWEST, View, microseconds_of
-from localcloud.healthcare.fhir.notifications import Outbox, enqueue
+from localcloud.healthcare.fhir.notifications import enqueue
 from localcloud.healthcare.fhir.outcomes import FhirError
 from localcloud.healthcare.fhir.records import Records, drop_store, forget_hidden
 from localcloud.healthcare.fhir.schema import MIGRATIONS
@@ -23,8 +22,9 @@ from localcloud.healthcare.fhir.settings import StoreSettings
 from localcloud.healthcare.fhir.work import Work
 from localcloud.healthcare.resources import forbidden
 from localcloud.healthcare.stores import Resources
-from localcloud.notify import Publisher, TopicLookup
+from localcloud.notify import TopicLookup
 from localcloud.state.database import Database
+from localcloud.state.outbox import Outbox
 
 _Result = TypeVar("_Result")
 _UNITS_PER_COMMIT = 50
@@ -44,7 +44,7 @@ class FhirStores:
     def __init__(
         self,
         database: Database,
-        publisher: Publisher,
+        outbox: Outbox,
         resources: Resources,
         behaviour: BehaviourSwitch,
         topic_exists: TopicLookup,
@@ -56,10 +56,9 @@ class FhirStores:
         self._topic_exists = topic_exists
         self.behaviour = behaviour
         self.contention = Contention(behaviour)
-        self._outbox = Outbox(database, publisher)
+        self._outbox = outbox
         resources.on_delete("fhirStores", drop_store)
         resources.on_ask("fhirStores", self._has_resources)
-        threading.Thread(target=self._outbox.flush, name="fhir-outbox", daemon=True).start()
 
     def settings(self, name: str, base_url: str) -> StoreSettings:
         """Return a store's settings.
@@ -91,9 +90,8 @@ class FhirStores:
         """Do a unit of work: all of it is durable when this returns, none if it raises."""
         with self._database.write() as tx:
             forget_hidden(tx, _now())
-            result, announced = self._run(tx, settings, run)
-        if announced:
-            self._outbox.flush()
+            result = self._run(tx, settings, run)
+        self._outbox.flush()
         return result
 
     def write_each(
@@ -130,7 +128,7 @@ class FhirStores:
     ) -> _Result | FhirError:
         tx.execute("SAVEPOINT unit")
         try:
-            return self._run(tx, settings, run, quietly)[0]
+            return self._run(tx, settings, run, quietly)
         except FhirError as error:
             tx.execute("ROLLBACK TO unit")
             return error
@@ -143,14 +141,15 @@ class FhirStores:
         settings: StoreSettings,
         run: Callable[[Work], _Result],
         quietly: bool = False,
-    ) -> tuple[_Result, int]:
+    ) -> _Result:
         work = Work(tx, settings, self.definitions, _now, self._lag())
         result = run(work)
         if not quietly:
             work.check_references()
         if work.changes:
             self._check_topics(settings)
-        return result, enqueue(tx, settings, work.changes)
+        enqueue(tx, self._outbox, settings, work.changes)
+        return result
 
     def _check_topics(self, settings: StoreSettings) -> None:
         """Fail a call that could not tell of its changes, as Google does.
