@@ -34,6 +34,21 @@ STATUS_BY_CODE = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+_UNKNOWN = 2
+_RPC_CODES = {
+    "CANCELLED": 1,
+    "INVALID_ARGUMENT": 3,
+    "DEADLINE_EXCEEDED": 4,
+    "NOT_FOUND": 5,
+    "ALREADY_EXISTS": 6,
+    "PERMISSION_DENIED": 7,
+    "RESOURCE_EXHAUSTED": 8,
+    "FAILED_PRECONDITION": 9,
+    "ABORTED": 10,
+    "UNIMPLEMENTED": 12,
+    "INTERNAL": 13,
+    "UNAVAILABLE": 14,
+}
 _REASON_BY_CODE = {
     304: "notModified",
     400: "invalid",
@@ -83,6 +98,11 @@ class GoogleError(Exception):
         self.message = message
         self.reason = reason or _REASON_BY_CODE.get(code, "backendError")
         self.details = tuple(details)
+
+    @property
+    def rpc_code(self) -> int:
+        """The number of ``google.rpc.Code``, which the error of an operation carries."""
+        return _RPC_CODES.get(self.status, _UNKNOWN)
 
     @classmethod
     def of(cls, code: int, message: str, reason: str | None = None) -> GoogleError:

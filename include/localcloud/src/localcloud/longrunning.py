@@ -38,21 +38,6 @@ _STEPS = (
     """,
 )
 _POLL_SECONDS = 0.1
-_CODES = {
-    "CANCELLED": 1,
-    "INVALID_ARGUMENT": 3,
-    "DEADLINE_EXCEEDED": 4,
-    "NOT_FOUND": 5,
-    "ALREADY_EXISTS": 6,
-    "PERMISSION_DENIED": 7,
-    "RESOURCE_EXHAUSTED": 8,
-    "FAILED_PRECONDITION": 9,
-    "ABORTED": 10,
-    "UNIMPLEMENTED": 12,
-    "INTERNAL": 13,
-    "UNAVAILABLE": 14,
-}
-"""Numbers of ``google.rpc.Code``, which the error of an operation carries."""
 
 
 @dataclass(frozen=True)
@@ -258,8 +243,7 @@ class Operations:
             body["metadata"] = kind.finished(body["metadata"], outcome, utc_now())
             body["done"] = True
             if isinstance(outcome, GoogleError):
-                code = _CODES.get(outcome.status, 2)
-                body["error"] = {"code": code, "message": outcome.message}
+                body["error"] = {"code": outcome.rpc_code, "message": outcome.message}
             else:
                 body["response"] = outcome
             tx.execute(

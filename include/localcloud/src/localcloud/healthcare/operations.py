@@ -45,21 +45,9 @@ _TABLES = (
 # google.rpc.Code
 CANCELLED = 1
 UNKNOWN = 2
-INVALID_ARGUMENT = 3
 NOT_FOUND = 5
-ALREADY_EXISTS = 6
-PERMISSION_DENIED = 7
 ABORTED = 10
-UNIMPLEMENTED = 12
 INTERNAL = 13
-_CODE_OF_HTTP = {
-    400: INVALID_ARGUMENT,
-    403: PERMISSION_DENIED,
-    404: NOT_FOUND,
-    409: ALREADY_EXISTS,
-    501: UNIMPLEMENTED,
-}
-
 
 _BREATH_SECONDS = 0.5
 _CANCELLED_MESSAGE = "the operation was cancelled; what it did until then remains"
@@ -242,8 +230,7 @@ class Operations:
         except OperationFailed as failure:
             outcome = {"error": {"code": failure.code, "message": failure.message}}
         except GoogleError as error:
-            code = _CODE_OF_HTTP.get(error.code, UNKNOWN)
-            outcome = {"error": {"code": code, "message": error.message}}
+            outcome = {"error": {"code": error.rpc_code, "message": error.message}}
         except Exception as error:
             # An operation must end, whatever broke in it; no message may quote its data.
             _log.error("An operation broke: %s", trace_of(error))
