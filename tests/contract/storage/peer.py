@@ -31,6 +31,7 @@ LACKS: Mapping[str, str] = {
     "storage.list.model": "shows half of a delimiter of two characters",
     "storage.list.refused": "takes any page token",
     "storage.buckets.labels": "takes any label",
+    "storage.buckets.soft-deleted": "takes live buckets for deleted ones",
     "storage.buckets.settings": "forgets versioning and lifecycle that are patched in",
     "storage.buckets.list": "lists the buckets of every project under each, by any prefix",
     "storage.buckets.lifetime": "answers 412, not 409, for a bucket that is not empty",

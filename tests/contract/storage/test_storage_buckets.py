@@ -181,6 +181,16 @@ def test_what_cannot_be_honoured_is_refused(library: storage.Bucket) -> None:
         list(library.list_blobs(match_glob="{a"))
 
 
+@pytest.mark.rule("storage.buckets.soft-deleted", f"{DOCS}/json_api/v1/buckets/list")
+def test_live_buckets_are_not_given_for_deleted_ones(
+    storage_client: storage.Client, bucket: storage.Bucket
+) -> None:
+    with pytest.raises(exceptions.MethodNotImplemented, match="Soft-deleted buckets"):
+        list(storage_client.list_buckets(soft_deleted=True))
+    with pytest.raises(exceptions.MethodNotImplemented, match="Soft-deleted buckets"):
+        storage_client.get_bucket(bucket.name, soft_deleted=True, generation=1)
+
+
 @pytest.mark.rule("storage.buckets.labels", f"{DOCS}/tags-and-labels#bucket-labels")
 @pytest.mark.parametrize(
     "labels", [{"Team": "ct"}, {"1team": "ct"}, {"team": "C T"}, {"team": "c" * 64}, {"a b": ""}]

@@ -32,12 +32,14 @@ class BucketMethods:
 
     @serves("storage.buckets.get")
     def get(self, call: Call) -> Reply:
+        _refuse_soft_deleted(call)
         bucket = self._buckets.get(call.params["bucket"])
         Conditions.of_query(call.query).check(None, bucket.metageneration, reading=True)
         return Reply.json(bucket.resource(call.base_url))
 
     @serves("storage.buckets.list")
     def list(self, call: Call) -> Reply:
+        _refuse_soft_deleted(call)
         limit = min(call.query.integer("maxResults") or _MAX_PAGE, _MAX_PAGE)
         after = call.query.get("pageToken") or ""
         prefix = call.query.get("prefix") or ""
@@ -120,3 +122,9 @@ def _project(call: Call) -> str:
     if not project:
         raise invalid_argument("Required parameter: project.")
     return project
+
+
+def _refuse_soft_deleted(call: Call) -> None:
+    # Live buckets in the place of deleted ones would be a wrong answer, not a missing one.
+    if call.query.flag("softDeleted"):
+        raise GoogleError.of(501, "Soft-deleted buckets are not served: a deleted bucket is gone.")
