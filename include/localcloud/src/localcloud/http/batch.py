@@ -54,10 +54,11 @@ def parse(content_type: str, payload: Body, max_calls: int) -> list[BatchPart]:
     boundary = message.get_boundary()
     if not boundary or not boundary.isascii():
         raise invalid_argument("A batch needs multipart/mixed with a boundary.")
-    pieces = (b"\n" + payload.read()).split(b"\n--" + boundary.encode())[1:]
+    # One more than there may be, and the closing line; not as many as there are.
+    pieces = (b"\n" + payload.read()).split(b"\n--" + boundary.encode(), max_calls + 2)[1:]
     calls = [piece for piece in pieces if not piece.startswith(b"--")]
     if len(calls) > max_calls:
-        raise invalid_argument(f"A batch holds at most {max_calls} calls, not {len(calls)}.")
+        raise invalid_argument(f"A batch holds at most {max_calls} calls; send several batches.")
     parts = [_part(call) for call in calls]
     if any(part.transfers_media for part in parts):
         raise invalid_argument(_NO_MEDIA)

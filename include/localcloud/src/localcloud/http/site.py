@@ -144,8 +144,10 @@ class Site:
     async def _batch(self, request: _Request, max_calls: int) -> Reply:
         answers = []
         content_type = request.headers.get("content-type", "")
+        # Source: https://cloud.google.com/storage/docs/batch#http
+        shared = {k: v for k, v in request.headers.items() if not k.startswith("content-")}
         for part in batch.parse(content_type, request.payload, max_calls):
-            headers = {**request.headers, **part.headers}
+            headers = {**shared, **part.headers}
             single = _Request(part.verb, part.path, part.query, headers, Body(part.body))
             answers.append((part.content_id, await self._dispatch(single)))
         return batch.render(answers)
