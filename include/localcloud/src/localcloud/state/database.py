@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,19 @@ _BUSY_TIMEOUT_SECONDS = 30.0
 Arguments = Sequence[Any] | Mapping[str, Any]
 
 
-class _Connection(sqlite3.Connection):
-    """One that can be referred to weakly, so that a thread's own is closed with its thread."""
+class _ThreadsOwn:
+    """A thread's connection, closed when the thread ends.
+
+    Left alone, a connection stays open until the collector of cycles comes, as it refers to itself.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, all_open: set[sqlite3.Connection]) -> None:
+        self.connection = connection
+        self._all_open = all_open
+
+    def __del__(self) -> None:
+        self._all_open.discard(self.connection)
+        self.connection.close()
 
 
 class Database:
@@ -42,7 +52,7 @@ class Database:
         self._group_sync = GroupSync(log) if synchronous == "FULL" else None
         self._write_lock = threading.RLock()
         self._local = threading.local()
-        self._connections: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
+        self._connections: set[sqlite3.Connection] = set()
         self._writer = self._connect()
         self._writer.execute("PRAGMA journal_mode = WAL")
 
@@ -73,10 +83,10 @@ class Database:
 
     def read(self, sql: str, arguments: Arguments = ()) -> list[sqlite3.Row]:
         """Run one query on this thread's own connection; sees all that is committed."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-        return connection.execute(sql, arguments).fetchall()
+        own: _ThreadsOwn | None = getattr(self._local, "own", None)
+        if own is None:
+            own = self._local.own = _ThreadsOwn(self._connect(), self._connections)
+        return own.connection.execute(sql, arguments).fetchall()
 
     def migrate(self, component: str, steps: Sequence[str]) -> None:
         """Bring a component's tables to its newest version.
@@ -129,7 +139,6 @@ class Database:
             timeout=_BUSY_TIMEOUT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
-            factory=_Connection,
         )
         connection.row_factory = sqlite3.Row
         # At checkpoints SQLite itself syncs the log before the database.
