@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from wetread.core.findings import ImageReference
+from wetread.core.pixels.decoding import TRANSFER_SYNTAX_UNSUPPORTED, decoded_size_bytes
 from wetread.core.pixels.encoding import encode_png
 from wetread.core.pixels.errors import PixelError
 from wetread.core.pixels.reading import read_instance
@@ -19,6 +20,9 @@ from wetread.gcp.dicomweb import DicomWebClient
 
 _STREAMED_SHARE = 0.5
 """From this share of a series on, one request for all of it moves less than one per instance."""
+
+_TRANSCODED_LIMIT_BYTES = 2**28
+"""A larger instance is not asked for uncompressed: it comes whole, for a few of its frames."""
 
 _Frames = Sequence[ImageReference]
 
@@ -75,7 +79,8 @@ class SeriesImages:
                 dataset = read_instance(blob)
             except PixelError:  # nobody knows whose file it is: it is fetched by its UID
                 return []
-            return self._render(dataset, wanted.get(str(dataset.get("SOPInstanceUID")), ()))
+            frames = wanted.get(str(dataset.get("SOPInstanceUID")), ())
+            return self._render(study_instance_uid, dataset, frames)
 
         blobs = self.dicomweb.stream_series(study_instance_uid, series_instance_uid, self.subject)
         yield from ahead(os.cpu_count() or 1, render, blobs)
@@ -89,14 +94,33 @@ class SeriesImages:
                 study_instance_uid, series_uid, uid, self.subject
             )
             try:
-                return self._render(read_instance(blob), frames)
+                return self._render(study_instance_uid, read_instance(blob), frames)
             except PixelError as error:
                 return [Picture(frame, reason=error.reason) for frame in frames]
 
         yield from ahead(self.download_concurrency, fetch, wanted)
 
-    def _render(self, dataset: Dataset, frames: _Frames) -> list[Picture]:
-        return [self._picture(dataset, frame) for frame in frames]
+    def _render(
+        self, study_instance_uid: str, dataset: Dataset, frames: _Frames
+    ) -> list[Picture]:
+        pictures = [self._picture(dataset, frame) for frame in frames]
+        if all(picture.reason != TRANSFER_SYNTAX_UNSUPPORTED for picture in pictures):
+            return pictures
+        decoded = self._decoded_by_store(study_instance_uid, dataset, frames[0])
+        return [self._picture(decoded, frame) for frame in frames] if decoded else pictures
+
+    def _decoded_by_store(
+        self, study_instance_uid: str, dataset: Dataset, frame: ImageReference
+    ) -> Dataset | None:
+        if decoded_size_bytes(dataset) > _TRANSCODED_LIMIT_BYTES:
+            return None
+        blob = self.dicomweb.retrieve_transcoded(
+            study_instance_uid, frame.series_instance_uid, frame.sop_instance_uid, self.subject
+        )
+        try:
+            return read_instance(blob) if blob else None
+        except PixelError:
+            return None
 
     def _picture(self, dataset: Dataset, frame: ImageReference) -> Picture:
         try:
