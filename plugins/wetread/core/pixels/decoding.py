@@ -47,8 +47,8 @@ _DECODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """pydicom's plug-ins by transfer syntax, the fastest first; the next is tried where one fails.
 
-For RLE there is one: the others write down whatever the frame expands to before they compare it with
-the size that the header gives.
+For RLE there is one: the others write down whatever the frame expands to before they compare it
+with the size that the header gives.
 """
 
 
@@ -113,9 +113,9 @@ def _decompress(
 ) -> npt.NDArray[Any]:
     first, *others = plugins
     try:
-        return decoder.as_array(
-            dataset, index=frame_number - 1, raw=False, decoding_plugin=first
-        )[0]
+        return decoder.as_array(dataset, index=frame_number - 1, raw=False, decoding_plugin=first)[
+            0
+        ]
     except Exception:  # plug-ins fail in arbitrary ways where others succeed
         if not others:
             raise
