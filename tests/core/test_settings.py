@@ -16,6 +16,8 @@ from wetread.core.settings import Settings, settings_from_json
 NAMES = [field.name for field in fields(Settings)]
 CHANGE_FINDINGS = {
     "sampled_frames_per_series",
+    "sampling",
+    "prefer_ct_presets",
     "anomaly_threshold",
     "vision_max_results",
     "detect_text",
@@ -26,6 +28,8 @@ CHANGE_FINDINGS = {
 
 def changed(value: Any) -> Any:
     """Return another valid value of the same type."""
+    if value == Settings().sampling:
+        return "CT=every:4"
     if isinstance(value, bool):
         return not value
     return value / 2 if isinstance(value, float) else value + ("x" if isinstance(value, str) else 1)
@@ -87,6 +91,11 @@ def test_counts_and_sizes_are_positive(name: str, value: int) -> None:
 @pytest.mark.parametrize("value", ["0", "0.0", "1.0001", "-1", "NaN", "Infinity", "2"])
 def test_the_threshold_is_a_probability(value: str) -> None:
     assert "anomaly_threshold" in refusal(f'{{"anomaly_threshold": {value}}}')
+
+
+@pytest.mark.parametrize("rules", ["CT", "CT=", "CT=often", "CT=all CT=all", "x y=all", "CT=key"])
+def test_sampling_rules_are_checked_when_settings_are_read(rules: str) -> None:
+    assert "sampling must hold" in refusal(json.dumps({"sampling": rules}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '"text"', "7", "{'a': 1}"])

@@ -56,6 +56,8 @@ class StudyEvent:
     instances: OutcomeCounts
     findings: int
     anomalies: int
+    images: int
+    vision_units: int
     seconds: float
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,6 +107,8 @@ def study_event(
         instances=findings.counts,
         findings=len(findings.candidates),
         anomalies=len(findings.anomalies),
+        images=findings.images,
+        vision_units=findings.vision_units,
         seconds=seconds,
         versions={**versions, **models},
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from wetread.core.canonical import digest
 from wetread.core.errors import problem
+from wetread.core.pixels.sampling_rules import parse_overrides
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Settings:
     """Routine runs at a time (2 x the laptop's parallelism); others wait in the state bucket."""
     sampled_frames_per_series: int = 16
     """CT and MR series longer than this are sampled evenly along their geometry."""
+    sampling: str = ""
+    """Sampling rules that replace those of the [table](outcomes.md): ``CT=every:4 US=key:8``."""
+    prefer_ct_presets: bool = False
+    """Show CT in the window of its body part even where it declares another."""
     anomaly_threshold: float = 0.8
     """An object at or above this score is an anomaly candidate."""
     vision_max_results: int = 10
@@ -52,6 +57,17 @@ class Settings:
                 raise problem("settings-invalid", f"{name} must be at least 1.")
         if not 0 < self.anomaly_threshold <= 1:
             raise problem("settings-invalid", "anomaly_threshold must lie in (0, 1].")
+        try:
+            parse_overrides(self.sampling)
+        except ValueError:
+            raise problem(
+                "settings-invalid", "sampling must hold rules such as CT=every:4 US=key:8."
+            ) from None
+
+    @property
+    def vision_features(self) -> int:
+        """How many features an image is asked for; Vision AI bills each of them as a unit."""
+        return 2 + self.detect_text
 
     @property
     def analysis(self) -> dict[str, Any]:
@@ -80,6 +96,8 @@ _POSITIVE = (
 _ANALYSIS = frozenset(
     {
         "sampled_frames_per_series",
+        "sampling",
+        "prefer_ct_presets",
         "anomaly_threshold",
         "vision_max_results",
         "detect_text",

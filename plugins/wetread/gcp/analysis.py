@@ -13,7 +13,8 @@ from wetread.core.findings import (
     ImageReference,
     InstanceOutcome,
 )
-from wetread.core.pixels.sampling import select_frames
+from wetread.core.pixels.modalities.contract import options_of
+from wetread.core.pixels.sampling import sampling_of, select_frames
 from wetread.core.plan import PlanRow
 from wetread.core.settings import Settings
 from wetread.gcp.concurrency import ahead
@@ -50,24 +51,26 @@ class SeriesAnalysis:
             study_instance_uid, row.series_instance_uid, self.subject
         )
         wanted = set(row.sop_instance_uids)
+        sampling = sampling_of(self.settings)
         sampled = select_frames(
             [item for item in metadata if wanted.intersection(values(item, SOP_INSTANCE_UID))],
-            sampled_frames_per_series=self.settings.sampled_frames_per_series,
+            sampling,
         )
         pictures = SeriesImages(
             self.dicomweb,
             self.settings.download_concurrency,
-            self.settings.frame_limit_bytes,
+            options_of(self.settings),
             self.subject,
-        ).pictures(study_instance_uid, sampled, len(metadata))
-        reasons = dict.fromkeys(row.sop_instance_uids, "not-sampled")
-        annotations = dict(self._annotate(_readable(pictures, reasons)))
+        ).pictures(study_instance_uid, sampled, metadata)
+        reasons = dict.fromkeys(row.sop_instance_uids, sampling.reason_left_out(row.modality))
+        remarks: set[str] = set()
+        annotations = dict(self._annotate(_readable(pictures, reasons, remarks)))
         for frame, annotation in annotations.items():
             refused = "vision-refused" if annotation.error else "analysed"
             reasons[frame.sop_instance_uid] = refused
         # Files arrive in any order; findings are written in the order of the geometry.
         annotated = [(frame, annotations[frame]) for frame in sampled if frame in annotations]
-        return self._findings(row, annotated, reasons, created_at)
+        return self._findings(row, annotated, reasons, tuple(sorted(remarks)), created_at)
 
     def _annotate(
         self, pictures: Iterable[Picture]
@@ -93,6 +96,7 @@ class SeriesAnalysis:
         row: PlanRow,
         annotated: Sequence[tuple[ImageReference, ImageAnnotation]],
         reasons: dict[str, str],
+        remarks: tuple[str, ...],
         created_at: str,
     ) -> AnalysisFindings:
         threshold = self.settings.anomaly_threshold
@@ -112,13 +116,19 @@ class SeriesAnalysis:
                 InstanceOutcome(uid, row.series_instance_uid, reason)
                 for uid, reason in reasons.items()
             ),
+            images=sum(annotation.error is None for _, annotation in annotated),
+            vision_units=len(annotated) * self.settings.vision_features,
+            remarks=remarks,
         )
 
 
-def _readable(arriving: Iterable[Sequence[Picture]], reasons: dict[str, str]) -> Iterator[Picture]:
-    """Yield the pictures that can be looked at, and note the reasons of the others."""
+def _readable(
+    arriving: Iterable[Sequence[Picture]], reasons: dict[str, str], remarks: set[str]
+) -> Iterator[Picture]:
+    """Yield the pictures that can be looked at, and note how; note the reasons of the others."""
     for picture in chain.from_iterable(arriving):
         if picture.reason is None:
+            remarks.update(picture.remarks)
             yield picture
         else:
             reasons[picture.frame.sop_instance_uid] = picture.reason

@@ -23,7 +23,8 @@ class AnalyzeImagesOperator(StudyOperator):
     a second try, or a cleared task, reads what the first one wrote. Vision AI is a general-purpose
     service; its objects are non-diagnostic candidates.
 
-    Returns ``{"images": …, "candidates": …, "anomalies": …, "analysed": …, …}``.
+    Returns ``{"images", "vision_units", "candidates", "anomalies", "analysed", …}``: the images
+    that were looked at, what Vision AI bills for them, and the instances by outcome.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ class AnalyzeImagesOperator(StudyOperator):
         findings = self.records.find_row(row_id) or self._analyse(row_id)
         counts = count_outcomes(outcome.reason for outcome in findings.outcomes)
         result = {
+            "images": findings.images,
+            "vision_units": findings.vision_units,
             "candidates": len(findings.candidates),
             "anomalies": len(findings.anomalies),
             **counts.as_dict(),

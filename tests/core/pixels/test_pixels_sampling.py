@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.pixels.series import axial, instance
 
-from wetread.core.pixels.sampling import sample_evenly, select_frames
+from wetread.core.pixels.sampling import Sampling, sample_evenly, select_frames
 
 COUNTS = st.integers(0, 5000)
 LIMITS = st.integers(1, 300)
@@ -56,7 +56,7 @@ def modality(name: str) -> dict[str, object]:
 
 def test_a_long_ct_is_sampled_along_its_geometry() -> None:
     series = [axial(number, -number * 5.0, **modality("CT")) for number in range(1, 61)]
-    frames = select_frames(series, sampled_frames_per_series=16)
+    frames = select_frames(series, Sampling(16))
     chosen = [frame.instance_number for frame in frames]
     assert len(chosen) == 16
     assert chosen[0] == 60
@@ -66,12 +66,12 @@ def test_a_long_ct_is_sampled_along_its_geometry() -> None:
 
 def test_every_radiograph_is_looked_at() -> None:
     series = [instance(number, **modality("DX")) for number in range(1, 41)]
-    assert len(select_frames(series, sampled_frames_per_series=16)) == 40
+    assert len(select_frames(series, Sampling(16))) == 40
 
 
 def test_a_modality_nobody_thought_of_is_sampled_like_a_ct() -> None:
     series = [instance(number, **modality("ZZ")) for number in range(1, 41)]
-    assert len(select_frames(series, sampled_frames_per_series=16)) == 16
+    assert len(select_frames(series, Sampling(16))) == 16
 
 
 class TestClips:
@@ -79,7 +79,7 @@ class TestClips:
         return instance(1, NumberOfFrames=90, **modality("US"), **attributes)
 
     def chosen(self, clip: dict[str, object]) -> list[int]:
-        frames = select_frames([clip], sampled_frames_per_series=16)
+        frames = select_frames([clip], Sampling(16))
         return [frame.frame_number for frame in frames]
 
     def test_without_key_frames_a_few_even_ones(self) -> None:
@@ -93,6 +93,6 @@ class TestClips:
 
     def test_each_clip_of_a_series_has_its_own(self) -> None:
         clips = [instance(number, NumberOfFrames=30, **modality("US")) for number in (1, 2, 3)]
-        frames = select_frames([*clips, instance(4, **modality("US"))], sampled_frames_per_series=1)
+        frames = select_frames([*clips, instance(4, **modality("US"))], Sampling(1))
         counted = [frame.instance_number for frame in frames]
         assert counted == [1] * 4 + [2] * 4 + [3] * 4 + [4]

@@ -14,7 +14,7 @@ from wetread.core.pixels.attributes import declared
 from wetread.core.pixels.lookup import LookupTable, lookup_table
 
 Floats = npt.NDArray[np.float64]
-Source = Literal["header", "lut", "derived"]
+Source = Literal["header", "lut", "preset", "derived"]
 VoiFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 
 
@@ -23,12 +23,19 @@ class WindowUsed:
     """The window that made a picture, in units of the modality values.
 
     ``source`` is ``header`` (the image's first window), ``lut`` (its VOI LUT; the range of inputs
-    that the table covers) or ``derived`` (percentiles of the frame).
+    that the table covers), ``preset`` (that of a body part, by its ``name``) or ``derived`` (from
+    percentiles of the frame).
     """
 
     center: float
     width: float
     source: Source
+    name: str = ""
+
+    @property
+    def remark(self) -> str:
+        """The key of ``policy.toml`` that says where the window is from."""
+        return f"window-{self.name or self.source}"
 
 
 class Voi(Protocol):
