@@ -1,4 +1,4 @@
-"""Invented names, numbers and dates, burned into real pictures at places where scanners put them."""
+"""Invented names, numbers and dates, burned into real pictures where scanners put them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-
 from tools.eval_text.lettering import FONTS, Box, Shades, line_of_text
 
 SIZES_PX = (10, 12, 14, 16, 20, 24, 28, 32)
@@ -31,7 +30,7 @@ _COLOURS = (_WHITE, _GREY, _YELLOW)
 _BRIGHT = 110
 """From this mean shade on, text is black: nobody reads white on white."""
 _UNEVEN = 45
-"""Where shades scatter more than this there is a contour or other text: scanners avoid such places."""
+"""Where shades scatter more there is a contour or other text: scanners avoid such places."""
 _MARGIN_PX = (2, 8, 24)
 _GAP_PX = 6
 _TRIES = 40
@@ -76,8 +75,9 @@ def _drawn(
         if place is None:
             continue
         y, x = place
-        around = np.s_[max(y - _GAP_PX, 0) : y + height + _GAP_PX,
-                       max(x - _GAP_PX, 0) : x + width + _GAP_PX]
+        around = np.s_[
+            max(y - _GAP_PX, 0) : y + height + _GAP_PX, max(x - _GAP_PX, 0) : x + width + _GAP_PX
+        ]
         below = pixels[y : y + height, x : x + width]
         if taken[around].any() or below.std() > _UNEVEN:
             continue
@@ -85,9 +85,7 @@ def _drawn(
         colour = _BLACK if below.mean() > _BRIGHT else _COLOURS[random.integers(len(_COLOURS))]
         share = line.ink[..., None] / 255
         below[:] = np.rint(below * (1 - share) + np.array(colour) * share)
-        letters = tuple(
-            Box(b.left + x, b.top + y, b.right + x, b.bottom + y) for b in line.letters
-        )
+        letters = tuple(Box(b.left + x, b.top + y, b.right + x, b.bottom + y) for b in line.letters)
         yield BurnedString(text, font, size_px, letters)
         missing -= 1
         if not missing:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import data_store
 import pydicom
-
 from tools.eval_text.lettering import Shades
+
 from wetread.core.pixels.reading import read_instance
 from wetread.core.pixels.rendering import render_frame
 

@@ -58,6 +58,8 @@ class StudyEvent:
     anomalies: int
     images: int
     vision_units: int
+    masked_images: int
+    withheld_images: int
     seconds: float
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,6 +111,8 @@ def study_event(
         anomalies=len(findings.anomalies),
         images=findings.images,
         vision_units=findings.vision_units,
+        masked_images=findings.masked_images,
+        withheld_images=findings.withheld_images,
         seconds=seconds,
         versions={**versions, **models},
     )

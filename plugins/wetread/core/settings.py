@@ -9,6 +9,7 @@ from typing import Any
 
 from wetread.core.canonical import digest
 from wetread.core.errors import problem
+from wetread.core.pixels.burned_in.rules import TextPolicy
 from wetread.core.pixels.sampling_rules import parse_overrides
 
 
@@ -46,6 +47,8 @@ class Settings:
     """Vision requests under way at a time, per task."""
     detect_text: bool = False
     """Ask Vision for text, too; off because text in images may name the patient."""
+    burned_in_text: str = "mask"
+    """Burned-in text is painted over (``mask``), or images with it are not sent (``withhold``)."""
     download_concurrency: int = 8
     """Instances fetched from the DICOM store at a time, per task."""
     frame_limit_bytes: int = 512 * 2**20
@@ -57,6 +60,8 @@ class Settings:
                 raise problem("settings-invalid", f"{name} must be at least 1.")
         if not 0 < self.anomaly_threshold <= 1:
             raise problem("settings-invalid", "anomaly_threshold must lie in (0, 1].")
+        if self.burned_in_text not in set(TextPolicy):
+            raise problem("settings-invalid", "burned_in_text must be mask or withhold.")
         try:
             parse_overrides(self.sampling)
         except ValueError:
@@ -101,6 +106,7 @@ _ANALYSIS = frozenset(
         "anomaly_threshold",
         "vision_max_results",
         "detect_text",
+        "burned_in_text",
         "frame_limit_bytes",
     }
 )

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from wetread.core.dicom.geometry import pixel_aspect
 from wetread.core.findings import ImageReference
+from wetread.core.pixels.burned_in.gate import WITHHELD_REASONS, TextGate
 from wetread.core.pixels.decoding import TRANSFER_SYNTAX_UNSUPPORTED, decoded_size_bytes
 from wetread.core.pixels.encoding import encode_png
 from wetread.core.pixels.errors import PixelError
@@ -43,6 +44,7 @@ class Picture:
     png: bytes = b""
     reason: str | None = None
     remarks: tuple[str, ...] = ()
+    masked_regions: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ class SeriesImages:
     ----------
     download_concurrency : instances fetched at a time, where they are fetched one by one
     options : how pictures are made
+    gate : what every picture passes before it may leave
     """
 
     dicomweb: DicomWebClient
     download_concurrency: int
     options: Options
+    gate: TextGate
     subject: str
 
     def pictures(
@@ -151,7 +155,9 @@ class SeriesImages:
         pictures = [
             self._picture(dataset, frame, place) for place, frame in enumerate(frames, start=1)
         ]
-        return pictures if all(picture.reason is None for picture in pictures) else []
+        # What the gate keeps would be kept of the whole instance, too.
+        fine = {None, *WITHHELD_REASONS}
+        return pictures if all(picture.reason in fine for picture in pictures) else []
 
     def _render(self, study_instance_uid: str, dataset: Dataset, frames: _Frames) -> list[Picture]:
         pictures = [self._picture(dataset, frame) for frame in frames]
@@ -180,12 +186,18 @@ class SeriesImages:
         number = place or frame.frame_number
         try:
             rendered = prepare_frame(dataset, number, self.options)
+            square = with_square_pixels(rendered.pixels, pixel_aspect(dataset, number))
+            admitted = self.gate.admit(dataset, square)
         except PixelError as error:
             return Picture(frame, reason=error.reason)
-        square = with_square_pixels(rendered.pixels, pixel_aspect(dataset, number))
         is_square = square.shape == rendered.pixels.shape
         remarks = rendered.remarks if is_square else (*rendered.remarks, PIXELS_SQUARED)
-        return Picture(frame, encode_png(square), remarks=remarks)
+        return Picture(
+            frame,
+            encode_png(admitted.pixels),
+            remarks=remarks,
+            masked_regions=admitted.masked_regions,
+        )
 
 
 def _is_few(frames: _Frames, held: int) -> bool:

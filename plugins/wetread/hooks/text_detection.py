@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ from PIL import Image
 from wetread.core.errors import problem
 from wetread.core.pixels.burned_in.boxes import Picture, TextBox
 from wetread.core.pixels.burned_in.probabilities import text_boxes
-from wetread.core.pixels.burned_in.tiles import enlargement, padded, tiles
+from wetread.core.pixels.burned_in.tiles import padded, scales, tiles
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -35,6 +35,7 @@ _TILES_REMEMBERED = 64
 """The boxes of so many tiles: a cine loop repeats its banner in every frame."""
 _FLAT = 12
 """In a tile whose shades lie within so many of each other nobody reads anything."""
+_LOADING = Lock()
 _SILENT = 4
 """ONNX Runtime logs fatal problems only; others are raised."""
 
@@ -53,27 +54,23 @@ class OnnxTextDetector:
 
     def detect(self, pixels: Picture) -> Sequence[TextBox]:
         """Return boxes around the text of an 8-bit picture, a little larger than the letters."""
-        rows, columns = pixels.shape[:2]
-        scale = enlargement((rows, columns))
-        scaled = Image.fromarray(pixels).convert("RGB")
-        scaled = scaled.resize((columns * scale, rows * scale), Image.Resampling.BILINEAR)
-        canvas = np.zeros((padded(rows * scale), padded(columns * scale), 3), np.uint8)
-        canvas[: rows * scale, : columns * scale] = scaled
-        found = []
+        picture = Image.fromarray(pixels).convert("RGB")
+        shape = (pixels.shape[0], pixels.shape[1])
+        return [box for scale in scales(shape) for box in self._detect(picture, scale)]
+
+    def _detect(self, picture: Image.Image, scale: float) -> Iterator[TextBox]:
+        columns, rows = (max(round(side * scale), 1) for side in picture.size)
+        canvas = np.zeros((padded(rows), padded(columns), 3), np.uint8)
+        canvas[:rows, :columns] = picture.resize((columns, rows), Image.Resampling.BILINEAR)
         for tile in tiles(*canvas.shape[:2]):
             part = canvas[tile.top : tile.top + tile.rows, tile.left : tile.left + tile.columns]
-            found += [box.moved(tile.left, tile.top) for box in self._boxes(part)]
-        return [
-            TextBox(b.left // scale, b.top // scale, -(-b.right // scale), -(-b.bottom // scale))
-            for b in found
-        ]
+            for box in self._boxes(part):
+                yield box.moved(tile.left, tile.top).scaled(1 / scale)
 
     def _boxes(self, tile: Picture) -> tuple[TextBox, ...]:
         if int(tile.max()) - int(tile.min()) < _FLAT:
             return ()
-        key = (
-            blake2b(np.ascontiguousarray(tile), digest_size=16).digest() + repr(tile.shape).encode()
-        )
+        key = blake2b(tile.tobytes(), digest_size=16).digest() + repr(tile.shape).encode()
         with self._running:
             boxes = self._known.pop(key, None)
             if boxes is None:
@@ -90,7 +87,6 @@ class OnnxTextDetector:
         return self._session.run(None, {self._input: values})[0][0, 0]
 
 
-@cache
 def text_detector() -> OnnxTextDetector:
     """Return the detector of this process; the first call loads the model.
 
@@ -99,21 +95,33 @@ def text_detector() -> OnnxTextDetector:
     PermanentError
         ``text-detector-missing``: ONNX Runtime or the model is not installed.
     """
+    with _LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> OnnxTextDetector:
     try:
         import onnxruntime
 
-        spec = find_spec(_PACKAGE)
-        (folder,) = (spec and spec.submodule_search_locations) or ()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(_THREADS, os.cpu_count() or 1)
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
         options.log_severity_level = _SILENT
         session = onnxruntime.InferenceSession(
-            str(Path(folder) / _MODEL), options, providers=["CPUExecutionProvider"]
+            _model_path(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # a broken installation fails in arbitrary ways
         raise problem(
             "text-detector-missing", f"loading it ended with {type(error).__name__}."
         ) from None
     return OnnxTextDetector(session)
+
+
+def _model_path() -> str:
+    """Find the model without importing the package, which would load half of OpenCV."""
+    spec = find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(_PACKAGE)
+    return str(Path(spec.submodule_search_locations[0]) / _MODEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from wetread.core.fhir.elements import counted
@@ -71,8 +72,17 @@ def _looked_at(findings: StudyFindings, facts: StudyFacts) -> list[str]:
         number = f" (series {known.number})" if known and known.number is not None else ""
         texts = [remarks()[code] for code in analysis.remarks]
         images = f"{counted(analysis.images, 'image')} looked at."
+        texts += _burned_in_text(analysis)
         lines.append(" ".join([f"{_modality(analysis)}{place}{number}: {images}", *texts]))
     return lines
+
+
+def _burned_in_text(analysis: AnalysisFindings) -> Iterator[str]:
+    if analysis.masked_images:
+        yield f"Burned-in text was masked in {counted(analysis.masked_images, 'image')}."
+    if analysis.withheld_images:
+        withheld = counted(analysis.withheld_images, "image")
+        yield f"{withheld} not sent because of burned-in text."
 
 
 def _modality(analysis: AnalysisFindings) -> str:

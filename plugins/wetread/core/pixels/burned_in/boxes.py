@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,21 @@ class TextBox:
     right: int
     bottom: int
 
+    @property
+    def area(self) -> int:
+        return (self.right - self.left) * (self.bottom - self.top)
+
+    def holds_centre_of(self, other: TextBox) -> bool:
+        x, y = (other.left + other.right) / 2, (other.top + other.bottom) / 2
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
     def moved(self, x: int, y: int) -> TextBox:
         return TextBox(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
+    def scaled(self, factor: float) -> TextBox:
+        """Return the box in a picture larger by a factor, with every pixel that it touches."""
+        left, top = floor(self.left * factor), floor(self.top * factor)
+        return TextBox(left, top, ceil(self.right * factor), ceil(self.bottom * factor))
 
 
 def text_mask(shape: tuple[int, int], boxes: Iterable[TextBox]) -> npt.NDArray[np.bool_]:
@@ -31,6 +45,15 @@ def text_mask(shape: tuple[int, int], boxes: Iterable[TextBox]) -> npt.NDArray[n
     for box in boxes:
         mask[max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)] = True
     return mask
+
+
+def distinct(boxes: Sequence[TextBox]) -> int:
+    """Return how many boxes there are when one that has its centre in a larger one is none."""
+    kept: list[TextBox] = []
+    for box in sorted(boxes, key=lambda box: -box.area):
+        if not any(larger.holds_centre_of(box) for larger in kept):
+            kept.append(box)
+    return len(kept)
 
 
 def paint_over(pixels: Picture, mask: npt.NDArray[np.bool_]) -> Picture:

@@ -16,10 +16,10 @@ from wetread.core.pixels.burned_in.boxes import TextBox
 
 _CELL_PX = 4
 """Pixels of the map that are joined; a gap between letters is larger."""
-_TEXT = 0.2
-"""Likelier pixels belong to a core; the network's authors use 0.3 and miss letters on tissue."""
-_CERTAIN = 0.4
-"""A core without a pixel as likely as this is texture."""
+_TEXT = 0.3
+"""Likelier pixels belong to a core (section 3.3)."""
+_HIGHEST_PX = 56
+"""A core that is larger both ways is an organ: the network is asked at a smaller scale, too."""
 _GROWTH = 1.6
 """A core is grown by its area times this over its perimeter, as its authors do."""
 _MARGIN = 0.15
@@ -31,11 +31,15 @@ def text_boxes(likely: npt.NDArray[np.float32]) -> list[TextBox]:
     """Return the boxes of a map of probabilities; its sides are multiples of 4."""
     rows, columns = (side // _CELL_PX for side in likely.shape)
     cells = likely.reshape(rows, _CELL_PX, columns, _CELL_PX).max(axis=(1, 3))
-    return [_grown(core, likely.shape) for core, peak in _cores(cells) if peak >= _CERTAIN]
+    return [_grown(core, likely.shape) for core in _cores(cells) if _is_line(core)]
 
 
-def _cores(cells: npt.NDArray[np.float32]) -> Iterator[tuple[TextBox, float]]:
-    """Yield the box, in cells, and the highest value of each group of touching cells."""
+def _is_line(core: TextBox) -> bool:
+    return min(core.right - core.left, core.bottom - core.top) * _CELL_PX <= _HIGHEST_PX
+
+
+def _cores(cells: npt.NDArray[np.float32]) -> Iterator[TextBox]:
+    """Yield the box, in cells, around each group of touching cells."""
     waiting = {(int(y), int(x)) for y, x in np.argwhere(cells > _TEXT)}
     while waiting:
         group = [waiting.pop()]
@@ -44,14 +48,11 @@ def _cores(cells: npt.NDArray[np.float32]) -> Iterator[tuple[TextBox, float]]:
             waiting -= near
             group.extend(near)
         ys, xs = zip(*group, strict=True)
-        box = TextBox(min(xs), min(ys), max(xs) + 1, max(ys) + 1)
-        yield box, max(float(cells[y, x]) for y, x in group)
+        yield TextBox(min(xs), min(ys), max(xs) + 1, max(ys) + 1)
 
 
 def _grown(core: TextBox, shape: tuple[int, ...]) -> TextBox:
-    width, height = (
-        (b - a) * _CELL_PX for a, b in ((core.left, core.right), (core.top, core.bottom))
-    )
+    width, height = (core.right - core.left) * _CELL_PX, (core.bottom - core.top) * _CELL_PX
     growth = _GROWTH * width * height / (2 * (width + height))
     margin = round(growth + max(_MARGIN * min(width, height), _MARGIN_PX))
     return TextBox(

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 TILE_PX = 640
-"""A tile's longest side: what a detector holds in memory grows with its area, about 150 MiB here."""
+"""A tile's longest side: the memory that a detector takes grows with the area."""
 STRIDE_PX = 32
 """A tile's sides are multiples of this, as the network halves its input five times."""
 
 _OVERLAP_PX = 64
 """More than the height of a line, so that each line is whole in height in some tile."""
-_ENLARGED_UP_TO_PX = 1280
-_ENLARGEMENT = 2
-"""Letters of 10 pixels, the smallest that scanners burn in, are missed at their own size."""
+_SCALES: tuple[tuple[int, tuple[float, ...]], ...] = ((400, (3, 1.5)), (1280, (2, 1)))
+_SCALES_LARGE = (1, 0.5)
+"""The scales for pictures whose longer side is up to so many pixels, and for larger ones."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class Tile:
     columns: int
 
 
-def enlargement(shape: tuple[int, int]) -> int:
-    """Return by how much a picture of (rows, columns) is enlarged before text is looked for.
+def scales(shape: tuple[int, int]) -> tuple[float, ...]:
+    """Return the scales at which text is looked for in a picture of (rows, columns).
 
-    Large pictures come from systems that burn in larger letters.
+    Letters of 10 pixels, the smallest that scanners burn in, are missed at their own size, and
+    letters of 30 pixels when they are enlarged. Large pictures come from systems with larger
+    letters.
     """
-    return _ENLARGEMENT if max(shape) <= _ENLARGED_UP_TO_PX else 1
+    longest = max(shape)
+    return next((scales for limit, scales in _SCALES if longest <= limit), _SCALES_LARGE)
 
 
 def padded(length_px: int) -> int:
