@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from samples import chest_ct, chest_dx, head_mr, real
+from samples import (
+    biopsy_sm,
+    bone_nm,
+    brain_pt,
+    breast_mg,
+    chest_ct,
+    chest_dx,
+    head_mr,
+    heart_us,
+    real,
+)
 from samples.study import ExpectedFinding, ExpectedStudy, SampleFile, SampleStudy, outcomes
 from samples.thorax import Nodule
 
@@ -29,6 +39,16 @@ def _nodule_finding() -> ExpectedFinding:
         tolerance=0.02,
         instance_numbers=range(lowest, highest + 1),
     )
+
+
+def _metastasis_finding() -> ExpectedFinding:
+    """Derive where the metastasis must be found from the back, where left is at the left."""
+    x, y = bone_nm.LESION_MM
+    centre = (
+        0.5 - x / bone_nm.SPACING_MM / bone_nm.COLUMNS,
+        0.5 + y / bone_nm.SPACING_MM / bone_nm.ROWS,
+    )
+    return ExpectedFinding("anomaly", centre, tolerance=0.02, instance_numbers=range(1, 2))
 
 
 def _with_corrupt_file(study: str) -> Iterator[SampleFile]:
@@ -72,6 +92,42 @@ def catalog() -> tuple[SampleStudy, ...]:
             partial(head_mr.build, "mr-head-two-series"),
         ),
         SampleStudy(
+            "mg-screening",
+            "Mammography phantom: both sides from above, and one of them for processing, too.",
+            ExpectedStudy("MG", 3, outcomes(analysed=2, skipped=1)),
+            partial(breast_mg.build, "mg-screening"),
+        ),
+        SampleStudy(
+            "us-heart-cine",
+            f"Heart ultrasound phantom: a loop of {heart_us.FRAMES} frames (JPEG); its screen "
+            "shows the patient's name outside the sector.",
+            ExpectedStudy("US", 1, outcomes(analysed=1)),
+            partial(heart_us.build, "us-heart-cine"),
+        ),
+        SampleStudy(
+            "nm-bone-scan",
+            "Bone scan phantom: the whole body from the front and the back, two frames, with a "
+            "metastasis in the left femur, best seen from the back.",
+            ExpectedStudy(
+                "NM", 1, outcomes(analysed=1), findings=(_metastasis_finding(),), alert=True
+            ),
+            partial(bone_nm.build, "nm-bone-scan"),
+        ),
+        SampleStudy(
+            "pt-brain",
+            f"FDG brain PET phantom: {brain_pt.SLICES} slices, each with its own rescale slope.",
+            ExpectedStudy("PT", brain_pt.SLICES, outcomes(analysed=brain_pt.SLICES)),
+            partial(brain_pt.build, "pt-brain"),
+        ),
+        SampleStudy(
+            "sm-biopsy",
+            f"Slide phantom: a pyramid of {biopsy_sm.LEVELS} levels of tiles (JPEG) and its label.",
+            ExpectedStudy(
+                "SM", biopsy_sm.LEVELS + 1, outcomes(analysed=1, skipped=biopsy_sm.LEVELS)
+            ),
+            partial(biopsy_sm.build, "sm-biopsy"),
+        ),
+        SampleStudy(
             "ct-corrupt-file",
             "Chest CT phantom of 8 slices, and a ninth file that is not DICOM.",
             ExpectedStudy("CT", 9, outcomes(analysed=8, quarantined=1)),
@@ -79,8 +135,15 @@ def catalog() -> tuple[SampleStudy, ...]:
         ),
         SampleStudy(
             "real-ct",
-            "A real CT image (128 x 128) from the pydicom wheel; identity replaced.",
-            ExpectedStudy("CT", 1, outcomes(analysed=1)),
+            "A real CT image (128 x 128) from the pydicom wheel; identity replaced. It declares no "
+            "window; in that of soft tissue the tip of a spinous process stands alone and bright.",
+            ExpectedStudy(
+                "CT",
+                1,
+                outcomes(analysed=1),
+                findings=(ExpectedFinding("anomaly", (0.465, 0.732), 0.02, range(1, 2)),),
+                alert=True,
+            ),
             partial(real.build, "real-ct", "CT_small.dcm"),
         ),
         SampleStudy(
