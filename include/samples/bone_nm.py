@@ -1,7 +1,7 @@
 """Nuclear Medicine Image Storage (PS3.3 A.5): a whole-body bone scan, from the front and the back.
 
-A metastasis in the left femur takes up more than bone does elsewhere. Counts are what a gamma camera collects: few, so that they scatter as their square root, and blurred
-with depth.
+A metastasis in the left femur takes up more than bone does elsewhere. Counts are what a gamma
+camera collects: few, so that they scatter as their square root, and blurred with depth.
 """
 
 from __future__ import annotations
