@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from pydicom import Dataset
 from pydicom.pixels import pixel_array
+from pydicom.uid import UID
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +21,13 @@ PERCENTILES = (0.5, 99.5)
 
 def expected_picture(dataset: Dataset, frame_number: int, plugin: str = "") -> Array:
     """Return shades 0..255, not rounded, of shape (rows, columns) or (rows, columns, 3)."""
-    stored = pixel_array(dataset, index=frame_number - 1, raw=True, decoding_plugin=plugin)
+    stored = pixel_array(
+        dataset,
+        index=frame_number - 1,
+        raw=True,
+        decoding_plugin=plugin,
+        correct_unused_bits=False,
+    )
     photometric = dataset.PhotometricInterpretation
     if stored.ndim == 3:
         return _colour(dataset, stored.astype(float), photometric, str(syntax_of(dataset)))
@@ -50,8 +57,13 @@ def attribute(dataset: Dataset, frame_number: int, keyword: str) -> Any:
 
 def padding_of(dataset: Dataset, stored: Array) -> Array:
     """Return where a frame is padding (PS3.3 C.7.5.1.1.2)."""
+    for prefix in ("Float", "DoubleFloat"):
+        if f"{prefix}PixelPaddingValue" in dataset:
+            value = dataset[f"{prefix}PixelPaddingValue"].value
+            limit = dataset.get(f"{prefix}PixelPaddingRangeLimit", value)
+            return (stored >= min(value, limit)) & (stored <= max(value, limit))
     value = dataset.get("PixelPaddingValue")
-    if value in (None, "") or stored.dtype.kind == "f":
+    if value in (None, ""):
         return np.zeros(stored.shape, bool)
     limit = dataset.get("PixelPaddingRangeLimit", value)
     # Its Value Representation follows Pixel Representation; writers forget it.
@@ -68,7 +80,7 @@ def _justified(dataset: Dataset, stored: Array) -> Array:
         return stored
     values = stored.astype(np.int64)
     bits = int(dataset.BitsStored)
-    if "." not in syntax_of(dataset)[18:]:
+    if not UID(syntax_of(dataset)).is_encapsulated:
         values = values >> max(int(dataset.HighBit) + 1 - bits, 0)
     values = values % 2**bits
     if dataset.PixelRepresentation:
@@ -99,8 +111,7 @@ def _modality(dataset: Dataset, frame_number: int, stored: Array) -> Array:
 def _voi(dataset: Dataset, frame_number: int, values: Array, is_padding: Array) -> Array:
     """PS3.3 C.11.2: the table, else the first window, else the range without outliers."""
     if dataset.get("VOILUTSequence"):
-        item, is_signed = dataset.VOILUTSequence[0], "RescaleIntercept" in dataset
-        table = _table(dataset, item, is_signed or dataset.PixelRepresentation == 1)
+        table = _table(dataset, dataset.VOILUTSequence[0], _can_be_negative(dataset, frame_number))
         return _looked_up(values, *table[:2]) / table[2]
     center, width = (
         attribute(dataset, frame_number, keyword) for keyword in ("WindowCenter", "WindowWidth")
@@ -120,6 +131,12 @@ def _voi(dataset: Dataset, frame_number: int, values: Array, is_padding: Array) 
     shades = (values - (c - 0.5)) / max(w - 1, 1e-12) + 0.5  # C.11.2.1.2.1
     low, high = c - 0.5 - (w - 1) / 2, c - 0.5 + (w - 1) / 2
     return np.select([values <= low, values > high], [0.0, 1.0], shades)
+
+
+def _can_be_negative(dataset: Dataset, frame_number: int) -> bool:
+    sign = 2 ** (dataset.BitsStored - 1) if dataset.PixelRepresentation else 0
+    every = np.arange(2**dataset.BitsStored) - sign
+    return bool(_modality(dataset, frame_number, every).min() < 0)
 
 
 def _table(dataset: Dataset, item: Dataset, is_signed: bool) -> tuple[int, Array, int]:
