@@ -21,6 +21,7 @@ CHANGE_FINDINGS = {
     "anomaly_threshold",
     "vision_max_results",
     "detect_text",
+    "burned_in_text",
     "frame_limit_bytes",
 }
 """What decides which pixels are looked at, and what is kept of the answer."""
@@ -28,6 +29,8 @@ CHANGE_FINDINGS = {
 
 def changed(value: Any) -> Any:
     """Return another valid value of the same type."""
+    if value == Settings().burned_in_text:
+        return "withhold"
     if value == Settings().sampling:
         return "CT=every:4"
     if isinstance(value, bool):
@@ -101,3 +104,8 @@ def test_sampling_rules_are_checked_when_settings_are_read(rules: str) -> None:
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '"text"', "7", "{'a': 1}"])
 def test_what_is_no_json_object_is_refused_and_not_repeated(text: str) -> None:
     assert "wetread_settings" in refusal(text)
+
+
+@pytest.mark.parametrize("policy", ["off", "", "send", "Mask"])
+def test_burned_in_text_cannot_be_let_through(policy: str) -> None:
+    assert "must be mask or withhold" in refusal(json.dumps({"burned_in_text": policy}))

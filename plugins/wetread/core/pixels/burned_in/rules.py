@@ -98,8 +98,8 @@ def text_rules() -> tuple[TextRule, ...]:
     ------
     ValueError
         The table has an unknown action or no last rule that catches the rest.
-    TypeError
-        The table has an unknown condition.
+    KeyError, TypeError
+        A rule lacks its action or reason, or has a condition that is unknown or no list.
     """
     text = files(__package__).joinpath("burned_in.toml").read_text("utf-8")
     return parse_text_rules(text)
@@ -117,9 +117,11 @@ def parse_text_rules(text: str) -> tuple[TextRule, ...]:
 
 
 def _rule(row: dict[str, Any]) -> TextRule:
-    conditions = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
-    texts = {name: value for name, value in row.items() if name not in conditions}
-    return TextRule(**{**texts, **conditions, "action": TextAction(row["action"])})
+    conditions = {name: value for name, value in row.items() if name not in {"action", "why"}}
+    if not all(isinstance(value, list) for value in conditions.values()):
+        raise TypeError("A condition of burned_in.toml must be a list.")
+    listed = {name: tuple(value) for name, value in conditions.items()}
+    return TextRule(TextAction(row["action"]), row["why"], **listed)
 
 
 def _code(value: object) -> str:
