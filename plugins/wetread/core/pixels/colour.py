@@ -25,6 +25,8 @@ def palette_to_rgb(stored: npt.NDArray[Any], header: Dataset) -> npt.NDArray[np.
     low, high = int(stored.min()), int(stored.max())
     values = np.arange(low, high + 1)
     if _SEGMENTED in header:
+        if not header.original_encoding[1] and header.RedPaletteColorLookupTableDescriptor[2] == 8:
+            raise ValueError("segments of bytes are read in little endian only")
         entries: npt.NDArray[Any] = apply_color_lut(values, header)
     else:
         entries = np.stack([_looked_up(values, header, name) for name in _COLOURS], axis=-1)

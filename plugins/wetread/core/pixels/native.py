@@ -40,23 +40,44 @@ def native_frame(dataset: Dataset, frame_number: int) -> npt.NDArray[Any] | None
     ----------
     frame_number : starts at 1
     """
-    dtype = _dtype(dataset) if "PixelData" in dataset else None
-    if dtype is None:
+    if "PixelData" not in dataset:
         return None
-    samples = dataset.SamplesPerPixel
-    if samples > 1 and not _is_plain_rgb(dataset):
+    if dataset.BitsAllocated == 1:
+        return _single_bits(dataset, frame_number)
+    dtype, samples = _dtype(dataset), dataset.SamplesPerPixel
+    if dtype is None or (samples > 1 and not _is_plain_rgb(dataset)):
         return None
-    rows, columns = dataset.Rows, dataset.Columns
-    count = rows * columns * samples
+    count = dataset.Rows * dataset.Columns * samples
     offset = (frame_number - 1) * count * dtype.itemsize
     if len(dataset.PixelData) < offset + count * dtype.itemsize:
         return None
     values = np.frombuffer(dataset.PixelData, dtype, count, offset)
+    return _shaped(_without_other_bits(values, dataset), dataset)
+
+
+def _shaped(values: npt.NDArray[Any], dataset: Dataset) -> npt.NDArray[Any]:
+    rows, columns, samples = dataset.Rows, dataset.Columns, dataset.SamplesPerPixel
     if samples == 1:
-        return _without_other_bits(values, dataset).reshape(rows, columns)
+        return values.reshape(rows, columns)
     if dataset.get("PlanarConfiguration") == _PLANES:
         return values.reshape(samples, rows, columns).transpose(1, 2, 0)
     return values.reshape(rows, columns, samples)
+
+
+def _single_bits(dataset: Dataset, frame_number: int) -> npt.NDArray[Any] | None:
+    """Unpack a frame of which eight pixels lie in a byte; frames follow without a gap."""
+    is_swapped = dataset["PixelData"].VR == _WORDS
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax not in _LITTLE_ENDIAN and (syntax != ExplicitVRBigEndian or is_swapped):
+        return None
+    count = dataset.Rows * dataset.Columns
+    first_byte, skipped = divmod((frame_number - 1) * count, 8)
+    last_byte = first_byte + (skipped + count + 7) // 8
+    held = np.frombuffer(dataset.PixelData[first_byte:last_byte], np.uint8)
+    bits = np.unpackbits(held, bitorder="little")[skipped : skipped + count]
+    if dataset.SamplesPerPixel != 1 or len(bits) < count:
+        return None
+    return bits.reshape(dataset.Rows, dataset.Columns)
 
 
 def _dtype(dataset: Dataset) -> np.dtype[Any] | None:
