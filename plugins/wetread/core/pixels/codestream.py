@@ -40,12 +40,13 @@ JPEG_2000_SYNTAXES = frozenset(
 
 @dataclass(frozen=True)
 class Codestream:
-    """Rows, columns and components of a frame, and the bits of its samples."""
+    """Rows, columns and components of a frame, the bits of its samples, and its tiles."""
 
     rows: int
     columns: int
     components: int
     bits: int
+    tiles: int = 1
 
     @property
     def samples(self) -> int:
@@ -93,9 +94,21 @@ def _codestream_offset(frame: bytes) -> int:
 
 def _jpeg_2000(frame: bytes, offset: int) -> Codestream:
     """Read the SIZ segment (ITU-T T.800 section A.5.1)."""
-    right, bottom, left, top = struct.unpack_from(">4I", frame, offset + 8)
+    right, bottom, left, top, tile_width, tile_height, tile_left, tile_top = struct.unpack_from(
+        ">8I", frame, offset + 8
+    )
     components, depth = struct.unpack_from(">HB", frame, offset + 40)
-    return Codestream(max(bottom - top, 0), max(right - left, 0), components, (depth & 0x7F) + 1)
+    if not tile_width or not tile_height:
+        raise ValueError("tiles have no size")
+    # Rounded up: the last tile of a row or column may be cut.
+    across, down = -((tile_left - right) // tile_width), -((tile_top - bottom) // tile_height)
+    return Codestream(
+        rows=max(bottom - top, 0),
+        columns=max(right - left, 0),
+        components=components,
+        bits=(depth & 0x7F) + 1,
+        tiles=max(across, 0) * max(down, 0),
+    )
 
 
 def _jpeg(frame: bytes) -> Codestream:

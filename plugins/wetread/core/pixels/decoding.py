@@ -21,6 +21,8 @@ TRANSFER_SYNTAX_UNSUPPORTED = "transfer-syntax-unsupported"
 """The reason of an instance that another decoder may still read."""
 
 _COLOUR_SAMPLES = 3
+_TILE_BYTES = 16 * 2**10
+"""What a decoder of JPEG 2000 sets aside for each tile before it looks at any, rounded up."""
 _NATIVE = frozenset(
     {
         uid.ImplicitVRLittleEndian,
@@ -155,6 +157,8 @@ def _check_codestream(dataset: Dataset, frame_number: int, limit_bytes: int) -> 
     if stream.samples * max(int(dataset.BitsAllocated) // 8, 1) > limit_bytes:
         claim = f"{stream.rows} x {stream.columns} x {stream.components}"
         raise PixelError("image-too-large", f"The compressed frame claims {claim} samples.")
+    if stream.tiles * _TILE_BYTES > limit_bytes:
+        raise PixelError("image-too-large", f"The compressed frame claims {stream.tiles} tiles.")
     if syntax in _8_BIT_JPEG and stream.bits > 8:
         raise _unsupported(f"No decoder for {syntax} with {stream.bits} bits.")
     header = (dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
