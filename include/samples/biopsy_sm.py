@@ -42,7 +42,8 @@ def build(study: str) -> Iterator[SampleFile]:
 
 def _tissue() -> np.ndarray:
     """Paint a strip of glandular tissue: stroma, glands cut across, and nuclei."""
-    fibres = power_law((SIZE, SIZE), 1.4, seed=5) + 0.5 * power_law((SIZE, SIZE), 0.7, seed=6)
+    fibres = _enlarged(power_law((SIZE // 2, SIZE // 2), 1.4, seed=5))
+    fibres = fibres + 0.5 * _enlarged(power_law((SIZE // 2, SIZE // 2), 0.7, seed=6))
     share = np.clip(0.5 + 0.28 * fibres, 0, 1)[..., None]
     stroma = _STROMA + share * (_STROMA_DARK - _STROMA)
     picture = Picture.fromarray(np.uint8(stroma))
@@ -53,10 +54,14 @@ def _tissue() -> np.ndarray:
     for x, y, radius in glands:
         _paint_gland(draw, rng, x, y, radius)
     picture = picture.filter(ImageFilter.GaussianBlur(1.1))
-    edge = _strip(power_law((SIZE, SIZE), 1.9, seed=7))[..., None]
-    grain = rng.normal(0, 2.5, (SIZE, SIZE, 1))
+    edge = _strip(_enlarged(power_law((SIZE // 2, SIZE // 2), 1.9, seed=7)))[..., None]
+    grain = 2.5 * rng.standard_normal((SIZE, SIZE, 1), np.float32)
     mixed = np.asarray(picture, np.float32) * edge + _GLASS * (1 - edge) + grain
     return np.uint8(np.clip(mixed, 0, 255))
+
+
+def _enlarged(field: Image) -> Image:
+    return np.asarray(Picture.fromarray(field).resize((SIZE, SIZE), Picture.Resampling.BILINEAR))
 
 
 def _strip(waves: Image) -> Image:
