@@ -81,6 +81,14 @@ _REMARKS = """\
 
 The report says of each series how its pictures were made."""
 
+_BURNED_IN = """\
+## Which images are searched for burned-in text
+
+The first rule that fits decides. `send`: the picture leaves as it is. `detect`: text is looked
+for, and the setting [`burned_in_text`](settings.md) says what becomes of a picture with text.
+`withhold`: the picture does not leave. The rules are
+`plugins/wetread/core/pixels/burned_in/burned_in.toml`; [why](../explanation/phi.md#pixels)."""
+
 _CRITICAL = """\
 A candidate that meets a rule raises an alert: one [message](alert-message.md) per study version,
 model and finding code, of the most urgent rule that is met. The table is
@@ -157,10 +165,21 @@ def outcomes_page() -> str:
         table(("window", "centre/width", "body parts"), windows),
         _REMARKS,
         table(("remark", "meaning"), remarks),
+        _BURNED_IN,
+        table(("action", "when", "why"), _text_rules()),
     )
 
 
+def _text_rules() -> list[tuple[str, str, str]]:
+    folder = files("wetread.core.pixels.burned_in")
+    rules = tomllib.loads(folder.joinpath("burned_in.toml").read_text("utf-8"))["rule"]
+    return [(code(r["action"]), _conditions(r) or "any other image", r["why"]) for r in rules]
+
+
 _CONDITIONS = {
+    "burned_in": "Burned In Annotation (0028,0301) is {}",
+    "modality": "Modality (0008,0060) is {}",
+    "photometric": "Photometric Interpretation (0028,0004) is {}",
     "manufacturer": "Manufacturer (0008,0070) is {}",
     "sop_class_uid": "SOP Class UID (0008,0016) is, or begins with, {}",
     "image_type": "Image Type (0008,0008) holds {}",

@@ -33,8 +33,6 @@ _THREADS = 2
 """A worker shares its cores with the tasks beside it."""
 _TILES_REMEMBERED = 64
 """The boxes of so many tiles: a cine loop repeats its banner in every frame."""
-_FLAT = 12
-"""In a tile whose shades lie within so many of each other nobody reads anything."""
 _LOADING = Lock()
 _SILENT = 4
 """ONNX Runtime logs fatal problems only; others are raised."""
@@ -68,7 +66,7 @@ class OnnxTextDetector:
                 yield box.moved(tile.left, tile.top).scaled(1 / scale)
 
     def _boxes(self, tile: Picture) -> tuple[TextBox, ...]:
-        if int(tile.max()) - int(tile.min()) < _FLAT:
+        if tile.min() == tile.max():
             return ()
         key = blake2b(tile.tobytes(), digest_size=16).digest() + repr(tile.shape).encode()
         with self._running:
@@ -108,6 +106,8 @@ def _loaded() -> OnnxTextDetector:
         options.intra_op_num_threads = min(_THREADS, os.cpu_count() or 1)
         options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
+        # Waiting threads sleep: the cores belong to the tasks beside this one.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = _SILENT
         session = onnxruntime.InferenceSession(
             _model_path(), options, providers=["CPUExecutionProvider"]
