@@ -35,22 +35,23 @@ _8_BIT_JPEG = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
 """The decoders for JPEG Extended read 8 bits of the 12 that the format allows."""
 _DECODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        uid.JPEGBaseline8Bit: ("pillow", "gdcm"),
-        uid.JPEGExtended12Bit: ("pillow", "gdcm"),
+        uid.JPEGBaseline8Bit: ("pillow",),
+        uid.JPEGExtended12Bit: ("pillow",),
         uid.JPEGLossless: ("gdcm",),
         uid.JPEGLosslessSV1: ("gdcm",),
-        uid.JPEGLSLossless: ("pyjpegls", "gdcm"),
-        uid.JPEGLSNearLossless: ("pyjpegls", "gdcm"),
+        uid.JPEGLSLossless: ("pyjpegls",),
+        uid.JPEGLSNearLossless: ("pyjpegls",),
         **dict.fromkeys(JPEG_2000_SYNTAXES, ("pylibjpeg",)),
-        uid.JPEG2000Lossless: ("pylibjpeg", "gdcm", "pillow"),
-        uid.JPEG2000: ("pylibjpeg", "gdcm", "pillow"),
+        uid.JPEG2000Lossless: ("pylibjpeg", "pillow"),
+        uid.JPEG2000: ("pylibjpeg", "pillow"),
         uid.RLELossless: ("pylibjpeg",),
     }
 )
 """pydicom's plug-ins by transfer syntax, the fastest first; the next is tried where one fails.
 
-For RLE there is one: the others write down whatever the frame expands to before they compare it
-with the size that the header gives.
+gdcm decodes more of them, but a damaged frame of JPEG or JPEG 2000 makes it end the whole process.
+pydicom's own decoder of RLE writes down whatever a frame expands to before it compares that with
+the header's size.
 """
 
 
@@ -113,15 +114,21 @@ def _unsupported(detail: str) -> PixelError:
 def _decompress(
     decoder: Decoder, dataset: Dataset, frame_number: int, plugins: tuple[str, ...]
 ) -> npt.NDArray[Any]:
-    first, *others = plugins
-    try:
-        return decoder.as_array(dataset, index=frame_number - 1, raw=False, decoding_plugin=first)[
-            0
-        ]
-    except Exception:  # plug-ins fail in arbitrary ways where others succeed
-        if not others:
-            raise
-    return _decompress(decoder, dataset, frame_number, tuple(others))
+    for plugin in plugins:
+        try:
+            return decoder.as_array(
+                dataset, index=frame_number - 1, raw=False, decoding_plugin=plugin
+            )[0]
+        except BaseException as error:  # plug-ins fail in arbitrary ways where others succeed
+            if not isinstance(error, Exception) and not _is_panic(error):
+                raise
+    detail = f"Frame {frame_number} is no frame to {' or '.join(plugins)}."
+    raise PixelError("pixels-unreadable", detail)
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether a plug-in in Rust gave up, which Python would take for the end of the program."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 def _check_frame(dataset: Dataset, frame_number: int, limit_bytes: int) -> None:
