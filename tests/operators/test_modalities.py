@@ -21,11 +21,13 @@ from wetread.core.pixels.burned_in.gate import TextGate
 from wetread.core.pixels.burned_in.rules import TextPolicy
 from wetread.core.pixels.modalities import Options, prepare_frame
 from wetread.core.pixels.sampling import Sampling, select_frames
+from wetread.core.pixels.sampling_rules import parse_overrides
 from wetread.gcp.dicomweb import DicomWebClient
 from wetread.gcp.http import HttpApi
 from wetread.gcp.series_images import Picture, SeriesImages
 
 OPTIONS = Options(2**28)
+SPARSE = Sampling(1)
 
 
 @cache
@@ -62,7 +64,11 @@ class CountingSession(requests.Session):
 
 
 def read_series(
-    pipeline: Pipeline, cloud: RunningCloud, name: str, session: CountingSession
+    pipeline: Pipeline,
+    cloud: RunningCloud,
+    name: str,
+    session: CountingSession,
+    sampling: Sampling = SPARSE,
 ) -> tuple[tuple[ImageReference, ...], list[Picture]]:
     """Store a sample, choose its frames and fetch their pictures through ``session``."""
     store = pipeline.installation.dataset.dicom_store(pipeline.installation.settings.dicom_store)
@@ -72,7 +78,7 @@ def read_series(
         pipeline.installation.dicomweb.store_instance(first.StudyInstanceUID, file.content, "it")
     metadata = client.series_metadata(first.StudyInstanceUID, first.SeriesInstanceUID, "it")
     volumes = [item for item in metadata if "LABEL" not in item["00080008"]["Value"]]
-    frames = select_frames(volumes, Sampling(1))
+    frames = select_frames(volumes, sampling)
     images = SeriesImages(client, 4, OPTIONS, TextGate(TextPolicy.MASK, NoText), "it")
     found = images.pictures(first.StudyInstanceUID, frames, metadata)
     return frames, [picture for pictures in found for picture in pictures]
@@ -113,3 +119,15 @@ def test_of_a_cine_loop_a_quarter_of_its_bytes_is_moved(
     (path,) = session.pixels_moved
     assert path.endswith("/frames/1,9,16,24")
     assert session.pixels_moved[path] < sum(len(file.content) for file in files_of(name)) / 4
+
+
+def test_many_frames_are_asked_for_in_several_requests(
+    shared_pipeline: Pipeline, shared_cloud: RunningCloud
+) -> None:
+    session = CountingSession()
+    third = Sampling(16, parse_overrides("SM=every:3"))
+    frames, pictures = read_series(shared_pipeline, shared_cloud, "sm-biopsy", session, third)
+    assert {picture.frame for picture in pictures} == set(frames)
+    asked = [path.partition("/frames/")[2].split(",") for path in session.pixels_moved]
+    assert sum(map(len, asked)) == len(frames) == 28
+    assert max(map(len, asked)) == 16

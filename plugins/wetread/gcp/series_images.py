@@ -33,6 +33,9 @@ _TRANSCODED_LIMIT_BYTES = 2**28
 _FEW_SHARE = 0.5
 """Below this share of an instance's frames, asking for them one by one moves less."""
 
+_FRAMES_PER_REQUEST = 16
+"""What a worker holds at a time, so that memory does not grow with the frames that are sampled."""
+
 _Frames = Sequence[ImageReference]
 
 
@@ -128,11 +131,17 @@ class SeriesImages:
         wanted: Mapping[str, _Frames],
         metadata: Mapping[str, Metadata],
     ) -> Iterator[list[Picture]]:
-        def fetch(uid: str) -> list[Picture]:
-            pictures = self._of_frames(study_instance_uid, wanted[uid], metadata[uid])
-            return pictures or self._of_whole_instance(study_instance_uid, wanted[uid])
+        def fetch(frames: _Frames) -> list[Picture]:
+            instance = metadata[frames[0].sop_instance_uid]
+            pictures = self._of_frames(study_instance_uid, frames, instance)
+            return pictures or self._of_whole_instance(study_instance_uid, frames)
 
-        yield from ahead(self.download_concurrency, fetch, wanted)
+        batches = (
+            frames[start : start + _FRAMES_PER_REQUEST]
+            for frames in wanted.values()
+            for start in range(0, len(frames), _FRAMES_PER_REQUEST)
+        )
+        yield from ahead(self.download_concurrency, fetch, batches)
 
     def _of_frames(
         self, study_instance_uid: str, frames: _Frames, metadata: Metadata
