@@ -146,9 +146,15 @@ def test_each_frame_is_found(syntax: str, has_offsets: bool) -> None:
 
 
 def test_another_plug_in_is_tried_where_the_first_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    plugins = ("pillow", "gdcm")
-    monkeypatch.setattr("wetread.core.pixels.decoding._DECODERS", {uid.JPEG2000: plugins})
-    dataset = encoded_by_pydicom(uid.JPEG2000Lossless)
-    dataset.file_meta.TransferSyntaxUID = uid.JPEG2000
-    monkeypatch.setattr("PIL.Image.open", lambda *_: (_ for _ in ()).throw(OSError("broken")))
-    assert np.array_equal(decode_frame(dataset, 1, limit_bytes=LIMIT_BYTES), GREY)
+    def fail(*_: object, **__: object) -> bytearray:
+        raise RuntimeError("broken")
+
+    dataset = jpeg_2000_of_bytes()
+    monkeypatch.setattr("pydicom.pixels.decoders.pylibjpeg._DECODERS", {uid.JPEG2000: {"x": fail}})
+    assert np.array_equal(decode_frame(dataset, 1, limit_bytes=LIMIT_BYTES), BYTES)
+
+
+def jpeg_2000_of_bytes() -> Dataset:
+    stream = BytesIO()
+    Image.fromarray(BYTES).save(stream, "JPEG2000", no_jp2=True)
+    return holding(image(BYTES), uid.JPEG2000, stream.getvalue())

@@ -1,8 +1,8 @@
 """What a compressed frame says of its own size.
 
 A header may claim 64 x 64 pixels for a codestream of 60,000 x 60,000; decoders believe the
-codestream and allocate. The size is read the way decoders read it, past bytes between segments and
-boxes before the codestream, so that nothing can be shown here that they do not see.
+codestream and allocate. The size is read where decoders read it, past boxes before the codestream,
+so that nothing can be shown here that they do not see.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _JP2_START = b"\x00\x00\x00\x0cjP"
 _CODESTREAM_BOX = b"jp2c"
 _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 """Start of frame in JPEG (ITU-T T.81 table B.1) and JPEG-LS (ITU-T T.87)."""
-_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
-"""Markers without a segment behind them (ITU-T T.81 table B.1)."""
-_FILL, _STUFFED = 0xFF, 0x00
+_JPEG_END = b"\xff\xd9"
+_PADDING = b"\0\xff"
+_FILL, _SCAN = 0xFF, 0xDA
 
 JPEG_SYNTAXES = frozenset(
     {
@@ -112,17 +112,28 @@ def _jpeg_2000(frame: bytes, offset: int) -> Codestream:
 
 
 def _jpeg(frame: bytes) -> Codestream:
-    if not frame.startswith(_JPEG_START):
-        raise ValueError("no JPEG codestream")
-    offset = len(_JPEG_START)
+    """Walk the segments from the start to the scan, of which one is the frame header.
+
+    A frame must be whole: where it breaks off or a segment is damaged, CharLS may read for ever and
+    gdcm end the process.
+    """
+    if not frame.startswith(_JPEG_START) or not frame.rstrip(_PADDING).endswith(_JPEG_END):
+        raise ValueError("no whole JPEG codestream")
+    found, offset = None, len(_JPEG_START)
     while True:
-        # Decoders skip what lies between segments, up to the next marker.
-        offset = frame.index(_FILL, offset) + 1
-        marker = frame[offset]
-        if marker in (_FILL, _STUFFED):
+        prefix, marker = frame[offset], frame[offset + 1]
+        if prefix != _FILL:
+            raise ValueError("something lies between two segments")
+        if marker == _FILL:
+            offset += 1
             continue
-        (length,) = struct.unpack_from(">H", frame, offset + 1)
+        if marker == _SCAN:
+            break
+        (length,) = struct.unpack_from(">H", frame, offset + 2)
         if marker in _FRAME_MARKERS:
-            bits, rows, columns, components = struct.unpack_from(">BHHB", frame, offset + 3)
-            return Codestream(rows, columns, components, bits)
-        offset += 1 if marker in _BARE_MARKERS else 1 + length
+            bits, rows, columns, components = struct.unpack_from(">BHHB", frame, offset + 4)
+            found = Codestream(rows, columns, components, bits)
+        offset += 2 + length
+    if found is None:
+        raise ValueError("a scan without a frame header")
+    return found
