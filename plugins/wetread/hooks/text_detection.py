@@ -33,6 +33,8 @@ _THREADS = 2
 """A worker shares its cores with the tasks beside it."""
 _TILES_REMEMBERED = 64
 """The boxes of so many tiles: a cine loop repeats its banner in every frame."""
+_FAINTEST = 16
+"""A tile with fewer shades is not stretched further: noise would look like letters."""
 _LOADING = Lock()
 _SILENT = 4
 """ONNX Runtime logs fatal problems only; others are raised."""
@@ -79,8 +81,11 @@ class OnnxTextDetector:
         return boxes
 
     def _likely(self, tile: Picture) -> Any:
+        # The network expects -1..1. Faint letters are seen when the tile's shades fill that range.
+        darkest, brightest = int(tile.min()), int(tile.max())
         values = tile.transpose(2, 0, 1)[None].astype(np.float32)
-        values *= 2 / 255
+        values -= darkest
+        values *= 2 / max(brightest - darkest, _FAINTEST)
         values -= 1
         return self._session.run(None, {self._input: values})[0][0, 0]
 

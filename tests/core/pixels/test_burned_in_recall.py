@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,9 +37,22 @@ def test_names_numbers_and_dates_are_found_in_five_modalities(detector: OnnxText
     assert len(missed) <= (1 - RECALL) * strings, missed
 
 
+@pytest.mark.parametrize("shades", [8, 25, 60])
+def test_faint_letters_are_found_where_nothing_outshines_them(
+    detector: OnnxTextDetector, shades: int
+) -> None:
+    burned = burn(np.zeros((400, 600), np.uint8), 6, np.random.default_rng(7))
+    faint = (burned.pixels // (256 // shades)).astype(np.uint8)
+    assert burned.strings
+    assert not missed_strings(replace(burned, pixels=faint), detector)
+
+
 def test_a_picture_of_nothing_has_no_text(detector: OnnxTextDetector) -> None:
-    noise = np.random.default_rng(1).integers(0, 60, (512, 512), dtype=np.uint8)
-    for pixels in (np.zeros((300, 300), np.uint8), np.full((1, 1, 3), 9, np.uint8), noise):
+    random = np.random.default_rng(1)
+    detector_noise = random.normal(30, 6, (512, 512)).clip(0, 255).astype(np.uint8)
+    speckle = random.rayleigh(20, (512, 512)).clip(0, 255).astype(np.uint8)
+    flat = np.zeros((300, 300), np.uint8), np.full((1, 1, 3), 9, np.uint8)
+    for pixels in (*flat, detector_noise, speckle, speckle // 8):
         assert not detector.detect(pixels)
 
 
