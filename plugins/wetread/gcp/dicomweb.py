@@ -180,10 +180,11 @@ class DicomWebClient:
         frame_numbers: Sequence[int],
         subject: str,
     ) -> tuple[str, list[bytes]] | None:
-        """Return a transfer syntax and the bytes of some frames in it, in the order asked for.
+        """Return the bytes of some frames as stored, in the order asked for, and their syntax.
 
-        Nothing where the service does not give single frames of the instance, or not all of them:
-        whoever needs them asks for the whole instance, and learns there what is the matter.
+        The transfer syntax is empty where the service does not name it. Nothing comes back where
+        the service does not give single frames of the instance, or not all of them: whoever needs
+        them asks for the whole instance, and learns there what is the matter.
         Source: https://cloud.google.com/healthcare-api/docs/dicom#dicom_frames
         """
         response = self._api.send(
@@ -197,8 +198,11 @@ class DicomWebClient:
         )
         if response.status_code != 200:
             return None
-        content_type = response.headers.get("Content-Type", "")
-        found = list(parts_with_headers(content_type, (response.content,)))
+        try:
+            content_type = response.headers.get("Content-Type", "")
+            found = list(parts_with_headers(content_type, (response.content,)))
+        except ValueError:
+            return None
         syntaxes = {str(headers.get_param("transfer-syntax") or "") for headers, _ in found}
         if len(found) != len(frame_numbers) or len(syntaxes) != 1:
             return None

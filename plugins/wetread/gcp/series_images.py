@@ -158,7 +158,8 @@ class SeriesImages:
         if answer is None:
             return []
         syntax, contents = answer
-        dataset = with_frames(header, contents, syntax)
+        stored_syntax = text(metadata, "AvailableTransferSyntaxUID")
+        dataset = with_frames(header, contents, syntax or stored_syntax)
         if dataset is None:
             return []
         pictures = [
