@@ -10,6 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from pydicom import Dataset
+from pydicom.uid import (
+    CTImageStorage,
+    XRayAngiographicImageStorage,
+    XRayRadiofluoroscopicImageStorage,
+)
 from tests.core.pixels.cases import LIMIT_BYTES, image
 from tests.core.pixels.colour_headers import (
     palette_images,
@@ -188,3 +193,27 @@ def test_missing_attributes_give_a_picture_or_a_reason(dataset: Dataset, absent:
     except PixelError as error:
         outcome = error.reason
     assert outcome in {"uint8", "pixels-unreadable"}
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "relationship", "shades"),
+    [
+        (XRayAngiographicImageStorage, "LOG", [0, 128, 255]),
+        (XRayRadiofluoroscopicImageStorage, "DISP", [0, 128, 255]),
+        (XRayAngiographicImageStorage, "LIN", [255, 51, 0]),
+        (CTImageStorage, "LOG", [255, 51, 0]),
+    ],
+)
+def test_fluoroscopy_is_seen_as_it_is_stored(
+    sop_class: str, relationship: str, shades: list[int]
+) -> None:
+    """Its Modality LUT leads back to the intensity of the X-rays (PS3.4 figure N.2-1)."""
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [256, 0, 8])
+    table.add_new("LUTData", "US", [255] * 128 + [51] * 127 + [0])
+    dataset = image(np.array([[0, 128, 255]], np.uint8), ModalityLUTSequence=[table])
+    dataset.set_original_encoding(False, True)
+    dataset.WindowCenter, dataset.WindowWidth = 128, 256
+    dataset.SOPClassUID, dataset.PixelIntensityRelationship = sop_class, relationship
+    ours = render_frame(dataset, limit_bytes=LIMIT_BYTES).pixels
+    assert ours.tolist() == [shades]
