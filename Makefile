@@ -16,7 +16,7 @@ python     := .venvs/airflow/bin/python
 stack      := PYTHONPATH=include $(python) -m stack
 checked    := dags plugins include tests tools
 
-.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels check format lock clean
+.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels eval-text check format lock clean
 
 help:
 	@echo 'make install   make the environments below .venvs/'
@@ -29,6 +29,7 @@ help:
 	@echo 'make rules     list the documented rules of Google that the local cloud is tested for'
 	@echo 'make bench-localcloud   measure the local cloud beside its peers'
 	@echo 'make bench-pixels       measure how fast images become pictures'
+	@echo 'make eval-text   measure how much burned-in text is found, and what is masked in vain'
 	@echo 'make check     lint, formatting and types'
 	@echo 'make format    apply the formatting and the safe fixes'
 	@echo 'make lock      resolve the requirements      ARGS=--upgrade moves the pins'
@@ -62,6 +63,9 @@ bench-localcloud: $(airflow) $(localcloud) $(peers)
 
 bench-pixels: $(airflow)
 	@PYTHONPATH=plugins $(python) -m tools.bench_pixels
+
+eval-text: $(airflow)
+	@PYTHONPATH=plugins $(python) -m tools.eval_text
 
 check: $(airflow)
 	@$(python) -m ruff check $(checked)

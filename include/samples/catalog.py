@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from samples import chest_ct, chest_dx, head_mr, real
+from samples import (
+    biopsy_sm,
+    bone_nm,
+    brain_pt,
+    breast_mg,
+    chest_ct,
+    chest_dx,
+    head_mr,
+    heart_us,
+    real,
+)
 from samples.study import ExpectedFinding, ExpectedStudy, SampleFile, SampleStudy, outcomes
 from samples.thorax import Nodule
 
@@ -31,6 +41,16 @@ def _nodule_finding() -> ExpectedFinding:
     )
 
 
+def _metastasis_finding() -> ExpectedFinding:
+    """Derive where the metastasis must be found from the back, where left is at the left."""
+    x, y = bone_nm.LESION_MM
+    centre = (
+        0.5 - x / bone_nm.SPACING_MM / bone_nm.COLUMNS,
+        0.5 + y / bone_nm.SPACING_MM / bone_nm.ROWS,
+    )
+    return ExpectedFinding("anomaly", centre, tolerance=0.02, instance_numbers=range(1, 2))
+
+
 def _with_corrupt_file(study: str) -> Iterator[SampleFile]:
     yield from chest_ct.build(study, size=256, slices=8, spacing_mm=5.0, nodule=None)
     yield SampleFile("IM0009.dcm", b"This was a DICOM file before the disk failed.\n" * 40)
@@ -48,6 +68,9 @@ def catalog() -> tuple[SampleStudy, ...]:
                 CT_SLICES,
                 outcomes(analysed=_SAMPLED, skipped=CT_SLICES - _SAMPLED),
                 findings=(_nodule_finding(),),
+                report_says=(
+                    f"Computed Tomography, chest (series 1): {_SAMPLED} images looked at.",
+                ),
                 alert=True,
             ),
             partial(
@@ -62,14 +85,99 @@ def catalog() -> tuple[SampleStudy, ...]:
         SampleStudy(
             "dx-chest",
             "Chest radiograph phantom, PA, 2048 x 2048, 12 bit, without a finding.",
-            ExpectedStudy("DX", 1, outcomes(analysed=1)),
+            ExpectedStudy(
+                "DX",
+                1,
+                outcomes(analysed=1),
+                report_says=("Digital Radiography, chest (series 1): 1 image looked at.",),
+            ),
             partial(chest_dx.build, "dx-chest"),
         ),
         SampleStudy(
             "mr-head-two-series",
             "Head MR phantom of two series (T1, T2) of 12 slices, without a finding.",
-            ExpectedStudy("MR", 24, outcomes(analysed=24)),
+            ExpectedStudy(
+                "MR",
+                24,
+                outcomes(analysed=24),
+                report_says=(
+                    "Magnetic Resonance, head (series 1): 12 images looked at.",
+                    "Magnetic Resonance, head (series 2): 12 images looked at.",
+                ),
+            ),
             partial(head_mr.build, "mr-head-two-series"),
+        ),
+        SampleStudy(
+            "mg-screening",
+            "Mammography phantom: both sides from above, and one of them for processing, too.",
+            ExpectedStudy(
+                "MG",
+                3,
+                outcomes(analysed=2, skipped=1),
+                report_says=(
+                    "Mammography, breast (series 1): 2 images looked at.",
+                    "detector data for processing",
+                ),
+            ),
+            partial(breast_mg.build, "mg-screening"),
+        ),
+        SampleStudy(
+            "us-heart-cine",
+            f"Heart ultrasound phantom: a loop of {heart_us.FRAMES} frames (JPEG); its screen "
+            "shows the patient's name outside the sector.",
+            ExpectedStudy(
+                "US",
+                1,
+                outcomes(analysed=1),
+                report_says=(
+                    "Ultrasound, heart (series 1): 4 images looked at.",
+                    "What lies outside the ultrasound regions is masked.",
+                ),
+            ),
+            partial(heart_us.build, "us-heart-cine"),
+        ),
+        SampleStudy(
+            "nm-bone-scan",
+            "Bone scan phantom: the whole body from the front and the back, two frames, with a "
+            "metastasis in the left femur, best seen from the back.",
+            ExpectedStudy(
+                "NM",
+                1,
+                outcomes(analysed=1),
+                findings=(_metastasis_finding(),),
+                report_says=("Nuclear Medicine, entire body (series 1): 2 images looked at.",),
+                alert=True,
+            ),
+            partial(bone_nm.build, "nm-bone-scan"),
+        ),
+        SampleStudy(
+            "pt-brain",
+            f"FDG brain PET phantom: {brain_pt.SLICES} slices, each with its own rescale slope.",
+            ExpectedStudy(
+                "PT",
+                brain_pt.SLICES,
+                outcomes(analysed=brain_pt.SLICES),
+                report_says=(
+                    "Positron emission tomography, brain (series 1): 12 images looked at.",
+                    "Images declare no window",
+                ),
+            ),
+            partial(brain_pt.build, "pt-brain"),
+        ),
+        SampleStudy(
+            "sm-biopsy",
+            f"Slide phantom: a pyramid of {biopsy_sm.LEVELS} levels of tiles (JPEG) and its label.",
+            ExpectedStudy(
+                "SM",
+                biopsy_sm.LEVELS + 1,
+                outcomes(analysed=1, skipped=biopsy_sm.LEVELS),
+                report_says=(
+                    "Slide Microscopy, breast (series 1): 16 images looked at.",
+                    "Another level of the slide's pyramid was analysed",
+                    "the label of a slide",
+                ),
+            ),
+            partial(biopsy_sm.build, "sm-biopsy"),
         ),
         SampleStudy(
             "ct-corrupt-file",
@@ -79,8 +187,15 @@ def catalog() -> tuple[SampleStudy, ...]:
         ),
         SampleStudy(
             "real-ct",
-            "A real CT image (128 x 128) from the pydicom wheel; identity replaced.",
-            ExpectedStudy("CT", 1, outcomes(analysed=1)),
+            "A real CT image (128 x 128) from the pydicom wheel; identity replaced. It declares no "
+            "window; in that of soft tissue the tip of a spinous process stands alone and bright.",
+            ExpectedStudy(
+                "CT",
+                1,
+                outcomes(analysed=1),
+                findings=(ExpectedFinding("anomaly", (0.465, 0.732), 0.02, range(1, 2)),),
+                alert=True,
+            ),
             partial(real.build, "real-ct", "CT_small.dcm"),
         ),
         SampleStudy(

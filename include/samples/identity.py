@@ -48,6 +48,21 @@ IDENTITIES = {
         "Wheelwright^Platinova", "SYN-CR-7310507", "19530625", "O", "SYNACC0310507"
     ),
     "real-us": Identity("Wheelwright^Sonorina", "SYN-US-7310518", "19901230", "F", "SYNACC0310518"),
+    "mg-screening": Identity(
+        "Phantomsdottir^Mammalia", "SYN-MG-7310530", "19650714", "F", "SYNACC0310530"
+    ),
+    "us-heart-cine": Identity(
+        "Echoverry^Sonatina", "SYN-US-7310541", "19780118", "F", "SYNACC0310541"
+    ),
+    "nm-bone-scan": Identity(
+        "Gammaczyk^Technetio", "SYN-NM-7310552", "19441009", "M", "SYNACC0310552"
+    ),
+    "pt-brain": Identity(
+        "Positronova^Glucosia", "SYN-PT-7310563", "19510527", "F", "SYNACC0310563"
+    ),
+    "sm-biopsy": Identity(
+        "Microtomsen^Eosinette", "SYN-SM-7310574", "19691122", "F", "SYNACC0310574"
+    ),
     "hostile": Identity("Maleficent^Malformia", "SYN-XX-7310529", "19010101", "O", "SYNACC0310529"),
 }
 

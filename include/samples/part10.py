@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
+from PIL import Image
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from samples.identity import Identity, uid
@@ -15,12 +18,15 @@ STUDY_DATE = "20260105"
 STUDY_TIME = "081500"
 
 
-def encode(ds: Dataset) -> bytes:
-    """Return ``ds`` as a Part 10 file, little endian, with a file meta group of its own."""
+def encode(ds: Dataset, transfer_syntax: UID = ExplicitVRLittleEndian) -> bytes:
+    """Return ``ds`` as a Part 10 file with a file meta group of its own.
+
+    Its pixels must be in ``transfer_syntax`` already.
+    """
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = transfer_syntax
     meta.ImplementationClassUID = UID(uid("implementation"))
     meta.ImplementationVersionName = "WETREAD_SAMPLES"
     ds.file_meta = meta
@@ -96,6 +102,33 @@ def set_pixels(ds: Dataset, pixels: np.ndarray, bits_stored: int) -> None:
     ds.HighBit = bits_stored - 1
     ds.PixelRepresentation = 0
     ds.PixelData = np.clip(pixels, 0, 2**bits_stored - 1).astype("<u2").tobytes()
+
+
+def set_jpeg_frames(ds: Dataset, frames: Sequence[np.ndarray]) -> None:
+    """Write the Image Pixel module of RGB frames, (rows, columns, 3), as baseline JPEG.
+
+    The data set is to be encoded in JPEG Baseline.
+    """
+    ds.SamplesPerPixel = 3
+    ds.PhotometricInterpretation = "YBR_FULL_422"
+    ds.PlanarConfiguration = 0
+    ds.Rows, ds.Columns = frames[0].shape[:2]
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit = 7
+    ds.PixelRepresentation = 0
+    ds.NumberOfFrames = len(frames)
+    ds.LossyImageCompression = "01"
+    ds.LossyImageCompressionMethod = "ISO_10918_1"
+    files = [_jpeg(frame) for frame in frames]
+    ds.LossyImageCompressionRatio = round(sum(f.nbytes for f in frames) / sum(map(len, files)), 1)
+    ds.PixelData = encapsulate(files)
+    ds["PixelData"].VR = "OB"
+
+
+def _jpeg(frame: np.ndarray) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=85, subsampling="4:2:2")
+    return buffer.getvalue()
 
 
 def code(value: str, scheme: str, meaning: str) -> Dataset:

@@ -51,12 +51,16 @@ class FoundFinding(NamedTuple):
 
 @dataclass(frozen=True)
 class ExpectedStudy:
-    """The state a study must reach: the counts add up to ``arrived``, and no finding is extra."""
+    """The state a study must reach: the counts add up to ``arrived``, and no finding is extra.
+
+    ``report_says`` are passages of the report's conclusion.
+    """
 
     modality: str
     arrived: int
     outcomes: MappingProxyType[str, int]
     findings: tuple[ExpectedFinding, ...] = ()
+    report_says: tuple[str, ...] = ()
     report_status: str = "preliminary"
     alert: bool = False
 

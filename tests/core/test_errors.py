@@ -51,6 +51,7 @@ HARMLESS = {
     "name": "the name of a setting or of a bucket",
     "kinds[name].__name__": "the name of a type",
     "kind": "the name of a type",
+    "type(error).__name__": "the name of a type",
     "function": "the name of a function",
     "line": "the number of a line",
 }

@@ -95,10 +95,10 @@ def test_the_line_is_canonical() -> None:
     line = a_study_event().json_line()
     assert line == (
         '{"anomalies":0,"event":"study","findings":0,'
-        '"instances":{"analysed":0,"quarantined":0,"skipped":1,"unsupported":0},'
+        '"images":0,"instances":{"analysed":0,"quarantined":0,"skipped":1,"unsupported":0},"masked_images":0,'
         '"modality":"CT+PT","outcome":"complete","schema_version":1,"seconds":12.346,'
         f'"study_key":"{KEY}","version":2,'
-        '"versions":{"cloud-vision":"v1","wetread":"0.1.0"}}'
+        '"versions":{"cloud-vision":"v1","wetread":"0.1.0"},"vision_units":0,"withheld_images":0}'
     )
 
 

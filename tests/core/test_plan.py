@@ -104,10 +104,10 @@ def test_reasons_follow_the_policy() -> None:
 
 def test_the_label_counts_frames_and_names_nobody() -> None:
     one = make_plan(sealed_with(header())).rows[0]
-    assert one.label == "CT series 1 of 1, 1 image"
+    assert one.label == "CT series 1 of 1, 1 image, 1 to look at, 2 Vision units"
     named = replace(header(), modality="DOE^JANE", number_of_frames=40)
     (row,) = make_plan(sealed_with(named)).rows
-    assert row.label == "unknown series 1 of 1, 40 images"
+    assert row.label == "unknown series 1 of 1, 40 images, 16 to look at, 32 Vision units"
     assert STUDY not in row.label
 
 

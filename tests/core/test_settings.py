@@ -16,9 +16,12 @@ from wetread.core.settings import Settings, settings_from_json
 NAMES = [field.name for field in fields(Settings)]
 CHANGE_FINDINGS = {
     "sampled_frames_per_series",
+    "sampling",
+    "prefer_ct_presets",
     "anomaly_threshold",
     "vision_max_results",
     "detect_text",
+    "burned_in_text",
     "frame_limit_bytes",
 }
 """What decides which pixels are looked at, and what is kept of the answer."""
@@ -26,6 +29,10 @@ CHANGE_FINDINGS = {
 
 def changed(value: Any) -> Any:
     """Return another valid value of the same type."""
+    if value == Settings().burned_in_text:
+        return "withhold"
+    if value == Settings().sampling:
+        return "CT=every:4"
     if isinstance(value, bool):
         return not value
     return value / 2 if isinstance(value, float) else value + ("x" if isinstance(value, str) else 1)
@@ -89,6 +96,16 @@ def test_the_threshold_is_a_probability(value: str) -> None:
     assert "anomaly_threshold" in refusal(f'{{"anomaly_threshold": {value}}}')
 
 
+@pytest.mark.parametrize("rules", ["CT", "CT=", "CT=often", "CT=all CT=all", "x y=all", "CT=key"])
+def test_sampling_rules_are_checked_when_settings_are_read(rules: str) -> None:
+    assert "sampling must hold" in refusal(json.dumps({"sampling": rules}))
+
+
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '"text"', "7", "{'a': 1}"])
 def test_what_is_no_json_object_is_refused_and_not_repeated(text: str) -> None:
     assert "wetread_settings" in refusal(text)
+
+
+@pytest.mark.parametrize("policy", ["off", "", "send", "Mask"])
+def test_burned_in_text_cannot_be_let_through(policy: str) -> None:
+    assert "must be mask or withhold" in refusal(json.dumps({"burned_in_text": policy}))

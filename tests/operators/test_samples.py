@@ -26,3 +26,9 @@ def test_sample_reaches_its_expected_state(pipeline: Pipeline, sample: SampleStu
     assert expected.mismatches(found) == ()
     assert summary["report_status"] == "preliminary"
     assert summary["alert"] == expected.alert
+    (report,) = pipeline.resources("DiagnosticReport")
+    assert [words for words in expected.report_says if words not in report["conclusion"]] == []
+    rows = results["import_study"]
+    analyses = [results[f"analyze_images[{row['row_id']}]"] for row in rows]
+    said = [int(row["label"].rpartition(", ")[2].partition(" ")[0]) for row in rows]
+    assert said == [analysis["vision_units"] for analysis in analyses]

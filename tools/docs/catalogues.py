@@ -50,13 +50,44 @@ _POLICY = """\
 The first rule that fits decides; without one the instance is an image and is analysed. The rules
 are `plugins/wetread/core/pixels/policy.toml`."""
 
-_SAMPLING = """\
-## How many frames are looked at
+_MODALITIES = """\
+## How a modality is treated
 
-*Series*: the frames of the series in order of their geometry, sampled evenly down to the setting
-`sampled_frames_per_series`. *Instance*: every instance; of one with more frames than the number
-given, the key frames that it declares, else that many evenly spaced ones. A modality that is not
-listed is treated as `other`."""
+The preprocessor is a module of `plugins/wetread/core/pixels/modalities/`: it makes a frame's
+picture. The sampling decides which frames are looked at, before any pixel is fetched; the setting
+[`sampling`](settings.md) replaces it.
+
+- `all`: every frame of the series.
+- `every:N`: every N-th frame of the series in order of its geometry.
+- `even:N`: N frames of the series, evenly spaced in order of its geometry.
+- `key:N`: every instance; of one with more than N frames the key frames that it declares, N at
+  most; where it declares none, N evenly spaced ones. Frames declared as masks of a subtraction are
+  left out.
+- `tiles:N`: of a slide all tiles of the finest level that has at most N, else N evenly spaced ones
+  of the coarsest level.
+
+Without a number, N is the setting `sampled_frames_per_series`. A modality that is not listed is
+treated as `other`. Of an instance with several frames of which less than half are looked at, only
+these are fetched."""
+
+_CT_WINDOWS = """\
+## Windows of CT
+
+The window of a CT image that declares none, by its Body Part Examined (0018,0015); with the setting
+`prefer_ct_presets`, of every CT image. Centre and width are in Hounsfield units."""
+
+_REMARKS = """\
+## Remarks on pictures
+
+The report says of each series how its pictures were made."""
+
+_BURNED_IN = """\
+## Which images are searched for burned-in text
+
+The first rule that fits decides. `send`: the picture leaves as it is. `detect`: text is looked
+for, and the setting [`burned_in_text`](settings.md) says what becomes of a picture with text.
+`withhold`: the picture does not leave. The rules are
+`plugins/wetread/core/pixels/burned_in/burned_in.toml`; [why](../explanation/phi.md#pixels)."""
 
 _CRITICAL = """\
 A candidate that meets a rule raises an alert: one [message](alert-message.md) per study version,
@@ -112,10 +143,15 @@ def outcomes_page() -> str:
         )
     policy = tomllib.loads(files("wetread.core.pixels").joinpath("policy.toml").read_text("utf-8"))
     skips = [(code(rule["reason"]), _conditions(rule), rule["why"]) for rule in policy["skip"]]
-    sampling = [
-        (code(modality), row["per"], str(row.get("frames", "")))
-        for modality, row in policy["sampling"].items()
+    modalities = [
+        (code(modality), code(row["preprocessor"]), code(row["sampling"]))
+        for modality, row in policy["modality"].items()
     ]
+    windows = [
+        (code(name), f"{row['center']}/{row['width']}", ", ".join(row["body_parts"]) or "any other")
+        for name, row in policy["ct_window"].items()
+    ]
+    remarks = [(code(name), text) for name, text in policy["remark"].items()]
     return page(
         "Outcomes",
         "imaging-informatics operators, radiologists",
@@ -123,12 +159,27 @@ def outcomes_page() -> str:
         *sections,
         _POLICY,
         table(("reason", "when", "why"), skips),
-        _SAMPLING,
-        table(("modality", "per", "frames"), sampling),
+        _MODALITIES,
+        table(("modality", "preprocessor", "sampling"), modalities),
+        _CT_WINDOWS,
+        table(("window", "centre/width", "body parts"), windows),
+        _REMARKS,
+        table(("remark", "meaning"), remarks),
+        _BURNED_IN,
+        table(("action", "when", "why"), _text_rules()),
     )
 
 
+def _text_rules() -> list[tuple[str, str, str]]:
+    folder = files("wetread.core.pixels.burned_in")
+    rules = tomllib.loads(folder.joinpath("burned_in.toml").read_text("utf-8"))["rule"]
+    return [(code(r["action"]), _conditions(r) or "any other image", r["why"]) for r in rules]
+
+
 _CONDITIONS = {
+    "burned_in": "Burned In Annotation (0028,0301) is {}",
+    "modality": "Modality (0008,0060) is {}",
+    "photometric": "Photometric Interpretation (0028,0004) is {}",
     "manufacturer": "Manufacturer (0008,0070) is {}",
     "sop_class_uid": "SOP Class UID (0008,0016) is, or begins with, {}",
     "image_type": "Image Type (0008,0008) holds {}",

@@ -56,6 +56,10 @@ class StudyEvent:
     instances: OutcomeCounts
     findings: int
     anomalies: int
+    images: int
+    vision_units: int
+    masked_images: int
+    withheld_images: int
     seconds: float
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,6 +109,10 @@ def study_event(
         instances=findings.counts,
         findings=len(findings.candidates),
         anomalies=len(findings.anomalies),
+        images=findings.images,
+        vision_units=findings.vision_units,
+        masked_images=findings.masked_images,
+        withheld_images=findings.withheld_images,
         seconds=seconds,
         versions={**versions, **models},
     )

@@ -99,6 +99,10 @@ class AnalysisFindings:
     """The immutable findings of one plan row.
 
     ``created_at`` is an RFC 3339 time in UTC; it is the issue time of everything made from this.
+    ``images`` were looked at, for which Vision AI bills ``vision_units``. ``remarks`` are codes of
+    ``pixels/policy.toml``: how the pictures were made. Burned-in text was painted over in
+    ``masked_images``, at ``masked_regions`` places; because of it, or because nobody could look for
+    it, ``withheld_images`` were not sent.
     """
 
     row_id: str
@@ -109,6 +113,12 @@ class AnalysisFindings:
     candidates: tuple[Candidate, ...] = ()
     labels: tuple[ImageLabel, ...] = ()
     outcomes: tuple[InstanceOutcome, ...] = ()
+    images: int = 0
+    vision_units: int = 0
+    remarks: tuple[str, ...] = ()
+    masked_images: int = 0
+    masked_regions: int = 0
+    withheld_images: int = 0
 
     @property
     def anomalies(self) -> tuple[Candidate, ...]:
@@ -146,6 +156,22 @@ class StudyFindings:
         return tuple(c for analysis in self.analyses for c in analysis.anomalies)
 
     @property
+    def images(self) -> int:
+        return sum(analysis.images for analysis in self.analyses)
+
+    @property
+    def vision_units(self) -> int:
+        return sum(analysis.vision_units for analysis in self.analyses)
+
+    @property
+    def masked_images(self) -> int:
+        return sum(analysis.masked_images for analysis in self.analyses)
+
+    @property
+    def withheld_images(self) -> int:
+        return sum(analysis.withheld_images for analysis in self.analyses)
+
+    @property
     def counts(self) -> OutcomeCounts:
         return count_outcomes(outcome.reason for outcome in self.outcomes)
 
@@ -166,6 +192,12 @@ def analysis_from_json(stored: Mapping[str, Any]) -> AnalysisFindings:
         candidates=tuple(_candidate(c) for c in stored["candidates"]),
         labels=tuple(ImageLabel(**label) for label in stored["labels"]),
         outcomes=tuple(InstanceOutcome(**outcome) for outcome in stored["outcomes"]),
+        images=stored["images"],
+        vision_units=stored["vision_units"],
+        remarks=tuple(stored["remarks"]),
+        masked_images=stored["masked_images"],
+        masked_regions=stored["masked_regions"],
+        withheld_images=stored["withheld_images"],
     )
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from wetread.core.findings import ANALYSIS_MISSING, InstanceOutcome, StudyFindings
 from wetread.core.headers import Header
 from wetread.core.manifest import Manifest
+from wetread.core.pixels.geometry import FRAMES_LIMIT
 from wetread.core.pixels.policy import skip_reason
+from wetread.core.pixels.sampling import expected_frames, sampling_of
+from wetread.core.settings import Settings
 from wetread.core.terminology import public_modality
 
 STORE_REFUSED = "store-refused"
@@ -25,6 +28,10 @@ class PlanRow:
     sop_instance_uids: tuple[str, ...]
     label: str
     """What the Airflow UI shows for the row; it names no identifier."""
+    expected_images: int
+    """Images that will be looked at; of cine loops and slides at most so many."""
+    expected_vision_units: int
+    """What Vision AI bills for them: images times features."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,10 @@ class Plan:
 
     rows: tuple[PlanRow, ...]
     skipped: tuple[InstanceOutcome, ...]
+
+    @property
+    def expected_vision_units(self) -> int:
+        return sum(row.expected_vision_units for row in self.rows)
 
     def row(self, row_id: str) -> PlanRow:
         return next(row for row in self.rows if row.row_id == row_id)
@@ -54,7 +65,10 @@ def make_plan(manifest: Manifest, refused_by_store: Collection[str] = ()) -> Pla
         else:
             series[header.series_instance_uid].append(header)
     ordered = sorted(series.values(), key=_series_order)
-    rows = tuple(_row(number, len(ordered), members) for number, members in enumerate(ordered, 1))
+    settings = Settings().with_analysis(manifest.analysis)
+    rows = tuple(
+        _row(number, len(ordered), members, settings) for number, members in enumerate(ordered, 1)
+    )
     return Plan(rows, tuple(skipped))
 
 
@@ -69,15 +83,23 @@ def _series_order(members: list[Header]) -> tuple[int, str]:
     return (number if number is not None else 2**31, members[0].series_instance_uid)
 
 
-def _row(number: int, of: int, members: list[Header]) -> PlanRow:
-    images = sum(header.number_of_frames for header in members)
-    noun = "image" if images == 1 else "images"
+def _row(number: int, of: int, members: list[Header], settings: Settings) -> PlanRow:
+    modality = members[0].modality
+    frames = [min(max(header.number_of_frames, 1), FRAMES_LIMIT) for header in members]
+    expected = expected_frames(modality, frames, sampling_of(settings))
+    units = expected * settings.vision_features
+    noun = "image" if sum(frames) == 1 else "images"
     return PlanRow(
         row_id=f"s{number:02d}",
         series_instance_uid=members[0].series_instance_uid,
-        modality=members[0].modality,
+        modality=modality,
         sop_instance_uids=tuple(sorted(header.sop_instance_uid for header in members)),
-        label=f"{public_modality(members[0].modality)} series {number} of {of}, {images} {noun}",
+        label=(
+            f"{public_modality(modality)} series {number} of {of}, {sum(frames)} {noun},"
+            f" {expected} to look at, {units} Vision units"
+        ),
+        expected_images=expected,
+        expected_vision_units=units,
     )
 
 

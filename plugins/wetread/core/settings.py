@@ -9,6 +9,8 @@ from typing import Any
 
 from wetread.core.canonical import digest
 from wetread.core.errors import problem
+from wetread.core.pixels.burned_in.rules import TextPolicy
+from wetread.core.pixels.sampling_rules import parse_overrides
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Settings:
     """Routine runs at a time (2 x the laptop's parallelism); others wait in the state bucket."""
     sampled_frames_per_series: int = 16
     """CT and MR series longer than this are sampled evenly along their geometry."""
+    sampling: str = ""
+    """Sampling rules that replace those of the [table](outcomes.md): ``CT=every:4 US=key:8``."""
+    prefer_ct_presets: bool = False
+    """Show CT in the window of its body part even where it declares another."""
     anomaly_threshold: float = 0.8
     """An object at or above this score is an anomaly candidate."""
     vision_max_results: int = 10
@@ -41,6 +47,8 @@ class Settings:
     """Vision requests under way at a time, per task."""
     detect_text: bool = False
     """Ask Vision for text, too; off because text in images may name the patient."""
+    burned_in_text: str = "mask"
+    """Burned-in text is painted over (``mask``), or images with it are not sent (``withhold``)."""
     download_concurrency: int = 8
     """Instances fetched from the DICOM store at a time, per task."""
     frame_limit_bytes: int = 512 * 2**20
@@ -52,6 +60,19 @@ class Settings:
                 raise problem("settings-invalid", f"{name} must be at least 1.")
         if not 0 < self.anomaly_threshold <= 1:
             raise problem("settings-invalid", "anomaly_threshold must lie in (0, 1].")
+        if self.burned_in_text not in set(TextPolicy):
+            raise problem("settings-invalid", "burned_in_text must be mask or withhold.")
+        try:
+            parse_overrides(self.sampling)
+        except ValueError:
+            raise problem(
+                "settings-invalid", "sampling must hold rules such as CT=every:4 US=key:8."
+            ) from None
+
+    @property
+    def vision_features(self) -> int:
+        """How many features an image is asked for; Vision AI bills each of them as a unit."""
+        return 2 + self.detect_text
 
     @property
     def analysis(self) -> dict[str, Any]:
@@ -80,9 +101,12 @@ _POSITIVE = (
 _ANALYSIS = frozenset(
     {
         "sampled_frames_per_series",
+        "sampling",
+        "prefer_ct_presets",
         "anomaly_threshold",
         "vision_max_results",
         "detect_text",
+        "burned_in_text",
         "frame_limit_bytes",
     }
 )

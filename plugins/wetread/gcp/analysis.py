@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 from wetread.core.annotations import ImageAnnotation, best_labels, candidates, fill_requests
@@ -13,7 +13,10 @@ from wetread.core.findings import (
     ImageReference,
     InstanceOutcome,
 )
-from wetread.core.pixels.sampling import select_frames
+from wetread.core.pixels.burned_in.gate import WITHHELD_REASONS, TextDetector, TextGate
+from wetread.core.pixels.burned_in.rules import TextPolicy
+from wetread.core.pixels.modalities.contract import options_of
+from wetread.core.pixels.sampling import sampling_of, select_frames
 from wetread.core.plan import PlanRow
 from wetread.core.settings import Settings
 from wetread.gcp.concurrency import ahead
@@ -25,12 +28,36 @@ VISION_MODEL = ("google-cloud-vision", "v1")
 """Name and version of the model that candidates come from."""
 
 
+@dataclass
+class _Notes:
+    """What is noted while pictures arrive; ``reasons`` is that of each instance so far."""
+
+    reasons: dict[str, str]
+    remarks: set[str] = field(default_factory=set)
+    masked_images: int = 0
+    masked_regions: int = 0
+    withheld_images: int = 0
+
+    def take(self, picture: Picture) -> None:
+        self.remarks.update(picture.remarks)
+        self.masked_images += picture.masked_regions > 0
+        self.masked_regions += picture.masked_regions
+
+    def refuse(self, picture: Picture, reason: str) -> None:
+        self.reasons[picture.frame.sop_instance_uid] = reason
+        self.withheld_images += reason in WITHHELD_REASONS
+
+
 @dataclass(frozen=True)
 class SeriesAnalysis:
-    """Analyses the series of one plan row."""
+    """Analyses the series of one plan row.
+
+    ``text_detector`` returns what finds burned-in text; called only where an image calls for it.
+    """
 
     dicomweb: DicomWebClient
     vision: VisionClient
+    text_detector: Callable[[], TextDetector]
     settings: Settings
     subject: str
 
@@ -50,24 +77,27 @@ class SeriesAnalysis:
             study_instance_uid, row.series_instance_uid, self.subject
         )
         wanted = set(row.sop_instance_uids)
+        sampling = sampling_of(self.settings)
         sampled = select_frames(
             [item for item in metadata if wanted.intersection(values(item, SOP_INSTANCE_UID))],
-            sampled_frames_per_series=self.settings.sampled_frames_per_series,
+            sampling,
         )
         pictures = SeriesImages(
             self.dicomweb,
             self.settings.download_concurrency,
-            self.settings.frame_limit_bytes,
+            options_of(self.settings),
+            TextGate(TextPolicy(self.settings.burned_in_text), self.text_detector),
             self.subject,
-        ).pictures(study_instance_uid, sampled, len(metadata))
-        reasons = dict.fromkeys(row.sop_instance_uids, "not-sampled")
-        annotations = dict(self._annotate(_readable(pictures, reasons)))
+        ).pictures(study_instance_uid, sampled, metadata)
+        reasons = dict.fromkeys(row.sop_instance_uids, sampling.reason_left_out(row.modality))
+        notes = _Notes(reasons)
+        annotations = dict(self._annotate(_readable(pictures, notes)))
         for frame, annotation in annotations.items():
             refused = "vision-refused" if annotation.error else "analysed"
             reasons[frame.sop_instance_uid] = refused
         # Files arrive in any order; findings are written in the order of the geometry.
         annotated = [(frame, annotations[frame]) for frame in sampled if frame in annotations]
-        return self._findings(row, annotated, reasons, created_at)
+        return self._findings(row, annotated, notes, created_at)
 
     def _annotate(
         self, pictures: Iterable[Picture]
@@ -92,7 +122,7 @@ class SeriesAnalysis:
         self,
         row: PlanRow,
         annotated: Sequence[tuple[ImageReference, ImageAnnotation]],
-        reasons: dict[str, str],
+        notes: _Notes,
         created_at: str,
     ) -> AnalysisFindings:
         threshold = self.settings.anomaly_threshold
@@ -110,15 +140,22 @@ class SeriesAnalysis:
             labels=best_labels([annotation for _, annotation in annotated]),
             outcomes=tuple(
                 InstanceOutcome(uid, row.series_instance_uid, reason)
-                for uid, reason in reasons.items()
+                for uid, reason in notes.reasons.items()
             ),
+            images=sum(annotation.error is None for _, annotation in annotated),
+            vision_units=len(annotated) * self.settings.vision_features,
+            remarks=tuple(sorted(notes.remarks)),
+            masked_images=notes.masked_images,
+            masked_regions=notes.masked_regions,
+            withheld_images=notes.withheld_images,
         )
 
 
-def _readable(arriving: Iterable[Sequence[Picture]], reasons: dict[str, str]) -> Iterator[Picture]:
-    """Yield the pictures that can be looked at, and note the reasons of the others."""
+def _readable(arriving: Iterable[Sequence[Picture]], notes: _Notes) -> Iterator[Picture]:
+    """Yield the pictures that can be looked at, and note how; note the reasons of the others."""
     for picture in chain.from_iterable(arriving):
         if picture.reason is None:
+            notes.take(picture)
             yield picture
         else:
-            reasons[picture.frame.sop_instance_uid] = picture.reason
+            notes.refuse(picture, picture.reason)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from wetread.core.errors import problem
 from wetread.gcp.http import HttpApi, json_body
-from wetread.gcp.multipart import parts
+from wetread.gcp.multipart import parts, parts_with_headers
 from wetread.gcp.retries import BROKEN_TRANSFER
 
 SOP_INSTANCE_UID = "00080018"
@@ -23,8 +23,14 @@ _MISSING = (403, 404)
 _REFUSED = (400, 409)
 """STOW-RS answers 409 for an instance it does not store, and 400 for a syntax it does not know."""
 
+_NOT_TRANSCODED = (400, 406, *_MISSING)
+"""The service answers 400 or 406 for an instance that it cannot decode either."""
+
 _AS_STORED = "application/dicom; transfer-syntax=*"
+_UNCOMPRESSED = "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
 _ALL_AS_STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+_FRAMES_AS_STORED = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
 
 _CHUNK_BYTES = 2**20
 
@@ -132,16 +138,75 @@ class DicomWebClient:
         subject: str,
     ) -> bytes | None:
         """Return an instance as it was stored, or nothing when the store does not hold it."""
+        path = f"studies/{study_instance_uid}/series/{series_instance_uid}"
+        return self._instance(f"{path}/instances/{sop_instance_uid}", _AS_STORED, _MISSING, subject)
+
+    def retrieve_transcoded(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uid: str,
+        subject: str,
+    ) -> bytes | None:
+        """Return an instance decoded by the store, in Explicit VR Little Endian.
+
+        The store decodes transfer syntaxes that nothing here does, such as JPEG XL and JPEG of 12
+        bits; nothing comes back for what it cannot decode either.
+        Source: https://cloud.google.com/healthcare-api/docs/dicom#supported_transfer_syntaxes_for_transcoding
+        """
+        path = f"studies/{study_instance_uid}/series/{series_instance_uid}"
+        return self._instance(
+            f"{path}/instances/{sop_instance_uid}", _UNCOMPRESSED, _NOT_TRANSCODED, subject
+        )
+
+    def _instance(
+        self, path: str, media_type: str, absent: tuple[int, ...], subject: str
+    ) -> bytes | None:
+        response = self._api.send(
+            "GET",
+            f"{self._base}/{path}",
+            headers={"Accept": media_type},
+            call="healthcare.dicomStores.studies.series.instances.retrieveInstance",
+            subject=subject,
+            accept_status=(200, *absent),
+        )
+        return response.content if response.status_code == 200 else None
+
+    def retrieve_frames(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uid: str,
+        frame_numbers: Sequence[int],
+        subject: str,
+    ) -> tuple[str, list[bytes]] | None:
+        """Return the bytes of some frames as stored, in the order asked for, and their syntax.
+
+        The transfer syntax is empty where the service does not name it. Nothing comes back where
+        the service does not give single frames of the instance, or not all of them: whoever needs
+        them asks for the whole instance, and learns there what is the matter.
+        Source: https://cloud.google.com/healthcare-api/docs/dicom#dicom_frames
+        """
         response = self._api.send(
             "GET",
             f"{self._base}/studies/{study_instance_uid}/series/{series_instance_uid}"
-            f"/instances/{sop_instance_uid}",
-            headers={"Accept": _AS_STORED},
-            call="healthcare.dicomStores.studies.series.instances.retrieveInstance",
+            f"/instances/{sop_instance_uid}/frames/{','.join(map(str, frame_numbers))}",
+            headers={"Accept": _FRAMES_AS_STORED},
+            call="healthcare.dicomStores.studies.series.instances.frames.retrieveFrames",
             subject=subject,
-            accept_status=(200, *_MISSING),
+            accept_status=(200, *_NOT_TRANSCODED),
         )
-        return response.content if response.status_code == 200 else None
+        if response.status_code != 200:
+            return None
+        try:
+            content_type = response.headers.get("Content-Type", "")
+            found = list(parts_with_headers(content_type, (response.content,)))
+        except ValueError:
+            return None
+        syntaxes = {str(headers.get_param("transfer-syntax") or "") for headers, _ in found}
+        if len(found) != len(frame_numbers) or len(syntaxes) != 1:
+            return None
+        return syntaxes.pop(), [content for _, content in found]
 
     def retrieve_rendered(
         self,

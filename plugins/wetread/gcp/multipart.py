@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from email import message_from_bytes
 from email.message import Message
 
 _HEADERS_END = b"\r\n\r\n"
 
 
 def parts(content_type: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the content of each part; no more than one part and one chunk is held.
+    """Yield the content of each part, as :func:`parts_with_headers` does."""
+    for _, content in parts_with_headers(content_type, chunks):
+        yield content
+
+
+def parts_with_headers(
+    content_type: str, chunks: Iterable[bytes]
+) -> Iterator[tuple[Message, bytes]]:
+    """Yield headers and content of each part; no more than one part and one chunk is held.
 
     A body that ends before its closing delimiter ends the iteration, its last part being lost.
 
@@ -25,7 +34,9 @@ def parts(content_type: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
         held += chunk
         while (end := held.find(delimiter, searched)) >= 0:
             if not is_first:
-                yield bytes(memoryview(held)[held.find(_HEADERS_END) + len(_HEADERS_END) : end])
+                start = held.find(_HEADERS_END) + len(_HEADERS_END)
+                headers = message_from_bytes(bytes(held[:start]).lstrip())
+                yield headers, bytes(memoryview(held)[start:end])
             del held[: end + len(delimiter)]
             searched, is_first = 0, False
         # A delimiter may lie across two chunks.

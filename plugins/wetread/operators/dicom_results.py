@@ -29,8 +29,9 @@ class WriteDicomResultsOperator(StudyResultOperator):
 
     def _write_key_image(self, analysis: AnalysisFindings) -> bool:
         from wetread.core.dicom.key_image import best_image, build_key_image
+        from wetread.core.pixels.modalities import prepare_frame
+        from wetread.core.pixels.modalities.contract import options_of
         from wetread.core.pixels.reading import read_instance
-        from wetread.core.pixels.rendering import render_frame
 
         marked = best_image(analysis)
         if not marked:
@@ -43,9 +44,8 @@ class WriteDicomResultsOperator(StudyResultOperator):
                 uid, image.series_instance_uid, image.sop_instance_uid, subject
             )
         )
-        rendered = render_frame(
-            source, image.frame_number, limit_bytes=self.records.settings.frame_limit_bytes
-        )
+        options = options_of(self.records.settings)
+        rendered = prepare_frame(source, image.frame_number, options)
         blob = build_key_image(source, rendered.pixels, marked, analysis)
         dicomweb.store_instance(uid, blob, subject)
         return True

@@ -23,7 +23,9 @@ class AnalyzeImagesOperator(StudyOperator):
     a second try, or a cleared task, reads what the first one wrote. Vision AI is a general-purpose
     service; its objects are non-diagnostic candidates.
 
-    Returns ``{"images": …, "candidates": …, "anomalies": …, "analysed": …, …}``.
+    Returns ``{"images", "vision_units", "masked_images", "masked_regions", "withheld_images",
+    "candidates", "anomalies", "analysed", …}``: the images that were looked at, what Vision AI
+    bills for them, what became of burned-in text, and the instances by outcome.
 
     Parameters
     ----------
@@ -43,6 +45,11 @@ class AnalyzeImagesOperator(StudyOperator):
         findings = self.records.find_row(row_id) or self._analyse(row_id)
         counts = count_outcomes(outcome.reason for outcome in findings.outcomes)
         result = {
+            "images": findings.images,
+            "vision_units": findings.vision_units,
+            "masked_images": findings.masked_images,
+            "masked_regions": findings.masked_regions,
+            "withheld_images": findings.withheld_images,
             "candidates": len(findings.candidates),
             "anomalies": len(findings.anomalies),
             **counts.as_dict(),
@@ -52,6 +59,7 @@ class AnalyzeImagesOperator(StudyOperator):
 
     def _analyse(self, row_id: str) -> AnalysisFindings:
         from wetread.gcp.analysis import SeriesAnalysis
+        from wetread.hooks.text_detection import text_detector
         from wetread.hooks.vision import VisionHook
 
         settings = self.records.settings
@@ -59,6 +67,7 @@ class AnalyzeImagesOperator(StudyOperator):
         analysis = SeriesAnalysis(
             dicomweb=self.installation.dicomweb,
             vision=vision.client(max_results=settings.vision_max_results),
+            text_detector=text_detector,
             settings=settings,
             subject=f"{self.version} {row_id}",
         )

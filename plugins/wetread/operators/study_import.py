@@ -31,7 +31,8 @@ class ImportStudyOperator(StudyOperator):
     say which file failed (Cloud Healthcare API, "Importing and exporting DICOM data").
 
     Returns the plan: a list of rows ``{"row_id", "label"}`` to map :class:`AnalyzeImagesOperator`
-    over. The XCom ``counts`` holds ``{"accepted", "refused", "stored_before"}``.
+    over. The XCom ``counts`` holds ``{"accepted", "refused", "stored_before",
+    "expected_vision_units"}``, the last being what Vision AI will bill at most.
 
     Parameters
     ----------
@@ -113,9 +114,12 @@ class ImportStudyOperator(StudyOperator):
             "accepted": len(manifest.accepted) - len(refused),
             "refused": len(manifest.refused) + len(refused),
             "stored_before": len(manifest.stored),
+            "expected_vision_units": self.records.plan.expected_vision_units,
         }
         context["ti"].xcom_push(key="counts", value=counts)
         self.log.info("Imported %s: %s", self.version, counts)
+        for row in self.records.plan.rows:
+            self.log.info("Planned %s %s: %s", self.version, row.row_id, row.label)
         return [{"row_id": row.row_id, "label": row.label} for row in self.records.plan.rows]
 
     @cached_property

@@ -109,6 +109,9 @@ def ct_analysis(*candidates: Candidate) -> AnalysisFindings:
         candidates=candidates,
         labels=(ImageLabel("radiograph", 0.9),),
         outcomes=(outcome(1, "analysed"), outcome(2, "not-sampled"), outcome(3, "analysed")),
+        images=2,
+        vision_units=4,
+        remarks=("window-header",),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -46,6 +47,15 @@ def test_the_conclusion_counts_every_instance() -> None:
 
 def test_no_candidate_is_not_a_clean_bill() -> None:
     assert NOTHING_FOUND in conclusion_lines(study_findings(ct_analysis()))
+
+
+def test_the_conclusion_says_where_text_was_masked_or_kept_images_here() -> None:
+    (line,) = (x for x in conclusion_lines(study_findings(ct_analysis())) if "looked at" in x)
+    assert "text" not in line
+    analysis = replace(ct_analysis(), masked_images=2, masked_regions=7, withheld_images=1)
+    (line,) = (x for x in conclusion_lines(study_findings(analysis)) if "looked at" in x)
+    assert "Burned-in text was masked in 2 images." in line
+    assert "1 image not sent because of burned-in text." in line
 
 
 def test_an_empty_plan_says_why() -> None:

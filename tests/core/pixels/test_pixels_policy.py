@@ -8,7 +8,16 @@ import pytest
 from pydicom import uid
 
 from wetread.core.outcomes import Outcome, reasons
-from wetread.core.pixels.policy import is_own_result, skip_reason, skip_rules
+from wetread.core.pixels.policy import (
+    ct_preset,
+    is_own_result,
+    modality_rule,
+    modality_rules,
+    remarks,
+    skip_reason,
+    skip_rules,
+)
+from wetread.core.terminology import terminology
 
 
 @dataclass(frozen=True)
@@ -74,3 +83,20 @@ def test_every_rule_gives_a_known_reason_and_says_why() -> None:
     for rule in skip_rules():
         assert reasons()[rule.reason].outcome is Outcome.SKIPPED
         assert rule.why.endswith(".")
+
+
+def test_every_modality_of_the_table_is_one_of_dicoms() -> None:
+    written_by_some_machines = {"SC"}
+    listed = set(modality_rules()) - {"other"} - written_by_some_machines
+    assert listed <= set(terminology().modalities)
+
+
+def test_a_modality_that_is_not_listed_is_treated_as_other() -> None:
+    assert modality_rule("ZZ") == modality_rule("other") == modality_rule("")
+
+
+@pytest.mark.parametrize("body_part", ["CHEST", "LIVER", "HEAD", "HEART", "KNEE", "AORTA", "XYZ"])
+def test_every_window_has_a_remark_with_its_numbers(body_part: str) -> None:
+    preset = ct_preset(body_part)
+    text = remarks()[f"window-{preset.name}"]
+    assert f"({preset.center:g}/{preset.width:g} HU)" in text

@@ -90,7 +90,7 @@ def build_transaction(
         subject,
         study_url=study.full_url,
         observation_urls=[item.identifier.full_url for item in listed],
-        conclusion=conclusion_lines(findings, unlisted=len(everything) - len(listed)),
+        conclusion=conclusion_lines(findings, facts, unlisted=len(everything) - len(listed)),
     )
     entries.append(_entry(report_identifier(uid, findings.settings_digest), report))
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from wetread.core.fhir.elements import counted
 from wetread.core.fhir.observation import candidate_label
-from wetread.core.findings import ANALYSIS_MISSING, Candidate, StudyFindings
+from wetread.core.fhir.study import StudyFacts
+from wetread.core.findings import ANALYSIS_MISSING, AnalysisFindings, Candidate, StudyFindings
 from wetread.core.outcomes import Outcome, reasons
+from wetread.core.pixels.policy import remarks
+from wetread.core.terminology import body_part_concept, modality_concept
 
 DISCLAIMER: Final = "Preliminary. AI output, not reviewed by a radiologist. Not for clinical use."
 NOTHING_FOUND: Final = "No candidate was found; this does not mean that there is nothing to find."
@@ -16,14 +20,18 @@ _NAMED_ANOMALIES: Final = 5
 """Anomaly candidates that the conclusion spells out; all are in the Observations."""
 
 
-def conclusion_lines(findings: StudyFindings, *, unlisted: int = 0) -> list[str]:
+def conclusion_lines(
+    findings: StudyFindings, facts: StudyFacts | None = None, *, unlisted: int = 0
+) -> list[str]:
     """Return the paragraphs of the conclusion.
 
-    ``unlisted`` counts candidates that got no Observation because there are too many.
+    ``facts`` name the body part of each series; ``unlisted`` counts candidates that got no
+    Observation because there are too many.
     """
     return [
         DISCLAIMER,
         *_found(findings, unlisted),
+        *_looked_at(findings, facts or StudyFacts()),
         _counts(findings),
         *_reasons(findings),
         *_missing(findings),
@@ -51,6 +59,34 @@ def _found(findings: StudyFindings, unlisted: int) -> list[str]:
             f" {'is' if unlisted == 1 else 'are'} not listed one by one."
         )
     return lines
+
+
+def _looked_at(findings: StudyFindings, facts: StudyFacts) -> list[str]:
+    """Say of each series what it shows, how many of its images were looked at, and how."""
+    series = {s.series_instance_uid: s for s in facts.series}
+    lines = []
+    for analysis in findings.analyses:
+        known = series.get(analysis.series_instance_uid)
+        part = body_part_concept(known.body_part) if known else None
+        place = f", {part.display.lower()}" if part else ""
+        number = f" (series {known.number})" if known and known.number is not None else ""
+        texts = [remarks()[code] for code in analysis.remarks]
+        images = f"{counted(analysis.images, 'image')} looked at."
+        texts += _burned_in_text(analysis)
+        lines.append(" ".join([f"{_modality(analysis)}{place}{number}: {images}", *texts]))
+    return lines
+
+
+def _burned_in_text(analysis: AnalysisFindings) -> Iterator[str]:
+    if analysis.masked_images:
+        yield f"Burned-in text was masked in {counted(analysis.masked_images, 'image')}."
+    if analysis.withheld_images:
+        withheld = counted(analysis.withheld_images, "image")
+        yield f"{withheld} not sent because of burned-in text."
+
+
+def _modality(analysis: AnalysisFindings) -> str:
+    return modality_concept(analysis.modality).display
 
 
 def _nothing_to_analyse(findings: StudyFindings) -> str:

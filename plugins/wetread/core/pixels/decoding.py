@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy.typing as npt
-from pydicom import Dataset
+from pydicom import Dataset, uid
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
-from pydicom.uid import UID, JPEGExtended12Bit
 
-from wetread.core.pixels.codestream import codestream_shape
+from wetread.core.pixels.codestream import JPEG_2000_SYNTAXES, codestream_of
 from wetread.core.pixels.errors import PixelError
 from wetread.core.pixels.native import native_frame
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 """The attributes that may hold pixels (PS3.3 C.7.6.3 and C.7.6.24)."""
+TRANSFER_SYNTAX_UNSUPPORTED = "transfer-syntax-unsupported"
+"""The reason of an instance that another decoder may still read."""
 
 _COLOUR_SAMPLES = 3
+_TILE_BYTES = 16 * 2**10
+"""What a decoder of JPEG 2000 sets aside for each tile before it looks at any, rounded up."""
+_NATIVE = frozenset(
+    {
+        uid.ImplicitVRLittleEndian,
+        uid.ExplicitVRLittleEndian,
+        uid.DeflatedExplicitVRLittleEndian,
+        uid.ExplicitVRBigEndian,
+    }
+)
+_8_BIT_JPEG = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
+"""The decoders for JPEG Extended read 8 bits of the 12 that the format allows."""
+_DECODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        uid.JPEGBaseline8Bit: ("pillow",),
+        uid.JPEGExtended12Bit: ("pillow",),
+        uid.JPEGLossless: ("gdcm",),
+        uid.JPEGLosslessSV1: ("gdcm",),
+        uid.JPEGLSLossless: ("pyjpegls",),
+        uid.JPEGLSNearLossless: ("pyjpegls",),
+        **dict.fromkeys(JPEG_2000_SYNTAXES, ("pylibjpeg",)),
+        uid.JPEG2000Lossless: ("pylibjpeg", "pillow"),
+        uid.JPEG2000: ("pylibjpeg", "pillow"),
+        uid.RLELossless: ("pylibjpeg",),
+    }
+)
+"""pydicom's plug-ins by transfer syntax, the fastest first; the next is tried where one fails.
+
+gdcm decodes more of them, but a damaged frame of JPEG or JPEG 2000 makes it end the whole process.
+pydicom's own decoder of RLE writes down whatever a frame expands to before it compares that with
+the header's size.
+"""
 
 
 def decode_frame(dataset: Dataset, frame_number: int, *, limit_bytes: int) -> npt.NDArray[Any]:
@@ -45,23 +79,56 @@ def decode_frame(dataset: Dataset, frame_number: int, *, limit_bytes: int) -> np
     plain = native_frame(dataset, frame_number)
     if plain is not None:
         return plain
-    decoder = _decoder(dataset.file_meta.TransferSyntaxUID, int(dataset.get("BitsStored", 0)))
+    syntax = dataset.file_meta.TransferSyntaxUID
+    decoder = _decoder(syntax)
+    if syntax in _NATIVE:
+        return decoder.as_array(dataset, index=frame_number - 1, raw=False)[0]
     _check_codestream(dataset, frame_number, limit_bytes)
-    pixels, _ = decoder.as_array(dataset, index=frame_number - 1, raw=False)
-    return pixels
+    return _decompress(decoder, dataset, frame_number, _DECODERS[syntax])
 
 
-def _decoder(syntax: UID, bits_stored: int) -> Decoder:
-    # The decoders for JPEG Extended read 8 bits of the 12 that the format allows.
-    is_readable = syntax != JPEGExtended12Bit or bits_stored <= 8
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        is_readable = False
-    if is_readable and decoder.is_available:
-        return decoder
-    detail = f"No decoder for {syntax} with {bits_stored} bits."
-    raise PixelError("transfer-syntax-unsupported", detail)
+def decoded_size_bytes(dataset: Dataset) -> int:
+    """Return what all frames occupy uncompressed, as far as the header tells."""
+    rows, columns, samples, bits = (
+        int(dataset.get(keyword) or 1)
+        for keyword in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+    )
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    return rows * columns * samples * max(bits // 8, 1) * frames
+
+
+def is_colour(pixels: npt.NDArray[Any]) -> bool:
+    return pixels.ndim == _COLOUR_SAMPLES
+
+
+def _decoder(syntax: uid.UID) -> Decoder:
+    if syntax not in _NATIVE and syntax not in _DECODERS:
+        raise _unsupported(f"No decoder for {syntax}.")
+    return get_decoder(syntax)
+
+
+def _unsupported(detail: str) -> PixelError:
+    return PixelError(TRANSFER_SYNTAX_UNSUPPORTED, detail)
+
+
+def _decompress(
+    decoder: Decoder, dataset: Dataset, frame_number: int, plugins: tuple[str, ...]
+) -> npt.NDArray[Any]:
+    for plugin in plugins:
+        try:
+            return decoder.as_array(
+                dataset, index=frame_number - 1, raw=False, decoding_plugin=plugin
+            )[0]
+        except BaseException as error:  # plug-ins fail in arbitrary ways where others succeed
+            if not isinstance(error, Exception) and not _is_panic(error):
+                raise
+    detail = f"Frame {frame_number} is no frame to {' or '.join(plugins)}."
+    raise PixelError("pixels-unreadable", detail)
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether a plug-in in Rust gave up, which Python would take for the end of the program."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 def _check_frame(dataset: Dataset, frame_number: int, limit_bytes: int) -> None:
@@ -82,9 +149,7 @@ def _check_frame(dataset: Dataset, frame_number: int, limit_bytes: int) -> None:
 
 
 def _check_codestream(dataset: Dataset, frame_number: int, limit_bytes: int) -> None:
-    """Hold a compressed frame to the limit by its own header, which the decoder will believe."""
-    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        return
+    """Hold a compressed frame to its header and the limit, which a decoder would not look at."""
     offsets = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
     frame = get_frame(
         dataset.PixelData,
@@ -92,12 +157,17 @@ def _check_codestream(dataset: Dataset, frame_number: int, limit_bytes: int) -> 
         extended_offsets=offsets if all(offsets) else None,
         number_of_frames=int(dataset.get("NumberOfFrames") or 1),
     )
-    shape = codestream_shape(frame)
-    bytes_per_sample = max(int(dataset.BitsAllocated) // 8, 1)
-    if shape is not None and math.prod(shape) * bytes_per_sample > limit_bytes:
-        detail = f"The compressed frame claims {' x '.join(map(str, shape))} samples."
-        raise PixelError("image-too-large", detail)
-
-
-def is_colour(pixels: npt.NDArray[Any]) -> bool:
-    return pixels.ndim == _COLOUR_SAMPLES
+    syntax = dataset.file_meta.TransferSyntaxUID
+    stream = codestream_of(frame, syntax)
+    if stream is None:
+        return
+    if stream.samples * max(int(dataset.BitsAllocated) // 8, 1) > limit_bytes:
+        claim = f"{stream.rows} x {stream.columns} x {stream.components}"
+        raise PixelError("image-too-large", f"The compressed frame claims {claim} samples.")
+    if stream.tiles * _TILE_BYTES > limit_bytes:
+        raise PixelError("image-too-large", f"The compressed frame claims {stream.tiles} tiles.")
+    if syntax in _8_BIT_JPEG and stream.bits > 8:
+        raise _unsupported(f"No decoder for {syntax} with {stream.bits} bits.")
+    header = (dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
+    if (stream.rows, stream.columns, stream.components) != header:
+        raise PixelError("pixels-unreadable", "The compressed frame is not of its header's size.")

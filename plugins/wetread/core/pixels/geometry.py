@@ -64,6 +64,11 @@ def order_frames(series_metadata: Sequence[Metadata]) -> tuple[ImageReference, .
     return tuple(frame.image for frame in frames)
 
 
+def number_of_frames(metadata: Metadata) -> int:
+    """Return how many frames of an instance are considered; 1 for a single-frame image."""
+    return min(max(integer(metadata, "NumberOfFrames") or 1, 1), FRAMES_LIMIT)
+
+
 def _frames(metadata: Metadata) -> list[_Frame]:
     series_uid, sop_uid, class_uid = (
         text(metadata, keyword)
@@ -71,7 +76,7 @@ def _frames(metadata: Metadata) -> list[_Frame]:
     )
     if not (series_uid and sop_uid and class_uid):
         raise problem("answer-malformed", "The metadata of a series lacks the UIDs of an instance.")
-    count = min(max(integer(metadata, "NumberOfFrames") or 1, 1), FRAMES_LIMIT)
+    count = number_of_frames(metadata)
     shared = items(metadata, "SharedFunctionalGroupsSequence")[:1]
     per_frame = items(metadata, "PerFrameFunctionalGroupsSequence")
     instance_number = integer(metadata, "InstanceNumber")

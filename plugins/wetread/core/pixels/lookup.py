@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,22 +50,44 @@ def lookup_table(item: Dataset, *, is_little_endian: bool, is_signed: bool) -> L
     ValueError
         The item holds fewer entries than its descriptor says.
     """
-    entries, first, bits = (int(value) for value in item.LUTDescriptor)
-    entries = entries or _ENTRIES_FOR_ZERO
-    if is_signed and first >= _SIGN_BIT:
-        first -= 2 * _SIGN_BIT
-    values = _entries(item, entries, is_little_endian)[:entries].astype(np.uint16)
-    if len(values) < entries:
-        raise ValueError(f"the table holds {len(values)} of {entries} entries")
+    first, values = table_entries(
+        item.LUTDescriptor, item.LUTData, is_little_endian=is_little_endian, is_signed=is_signed
+    )
     # Descriptors that promise fewer bits than the data uses occur; the data is right.
     needed_bits = max(int(values.max()).bit_length(), 1)
-    return LookupTable(first, values.tobytes(), 2 ** max(bits, needed_bits) - 1)
+    return LookupTable(
+        first, values.tobytes(), 2 ** max(int(item.LUTDescriptor[2]), needed_bits) - 1
+    )
 
 
-def _entries(item: Dataset, count: int, is_little_endian: bool) -> npt.NDArray[Any]:
-    data = item.LUTData
+def table_entries(
+    descriptor: Sequence[int],
+    data: bytes | Sequence[int] | int,
+    *,
+    is_little_endian: bool,
+    is_signed: bool,
+) -> tuple[int, npt.NDArray[np.uint16]]:
+    """Return the first input of a table and its entries.
+
+    Raises
+    ------
+    ValueError
+        There are fewer entries than the descriptor says.
+    """
+    count, first = int(descriptor[0]) or _ENTRIES_FOR_ZERO, int(descriptor[1])
+    if is_signed and first >= _SIGN_BIT:
+        first -= 2 * _SIGN_BIT
+    entries = _numbers(data, count, is_little_endian)[:count].astype(np.uint16)
+    if len(entries) < count:
+        raise ValueError(f"the table holds {len(entries)} of {count} entries")
+    return first, entries
+
+
+def _numbers(
+    data: bytes | Sequence[int] | int, count: int, is_little_endian: bool
+) -> npt.NDArray[Any]:
     if not isinstance(data, bytes):
         return np.atleast_1d(np.asarray(data, dtype=np.uint16))
-    if len(data) < 2 * count:
-        return np.frombuffer(data, dtype=np.uint8)
-    return np.frombuffer(data[: 2 * count], dtype="<u2" if is_little_endian else ">u2")
+    words = np.frombuffer(data[: len(data) // 2 * 2], dtype="<u2" if is_little_endian else ">u2")
+    # Entries of 8 bits may lie two in a word, the first in the lower half (PS3.3 C.7.6.3.1.6).
+    return words if len(words) >= count else words.astype("<u2").view(np.uint8)

@@ -11,13 +11,16 @@ from pydicom import Dataset
 
 from wetread.core.pixels.attributes import declared
 
+_FLOATING = ("Float", "DoubleFloat")
+"""What the attributes for floating point pixels begin with."""
+
 
 @dataclass(frozen=True)
 class Padding:
     """Stored values from ``low`` to ``high``, both included, are padding."""
 
-    low: int
-    high: int
+    low: float
+    high: float
 
     def mask(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Return where ``stored`` is padding."""
@@ -27,14 +30,20 @@ class Padding:
 
 def padding_of(header: Dataset) -> Padding | None:
     """Return the padding that an image declares, or None where it declares none."""
+    for prefix in _FLOATING:
+        value = declared(header, f"{prefix}PixelPaddingValue")
+        if value is not None:
+            limit = declared(header, f"{prefix}PixelPaddingRangeLimit", value)
+            return _between(float(value), float(limit))
     value = declared(header, "PixelPaddingValue")
     if value is None:
         return None
-    ends = [
-        _as_stored(int(end), header)
-        for end in (value, declared(header, "PixelPaddingRangeLimit", value))
-    ]
-    return Padding(min(ends), max(ends))
+    limit = declared(header, "PixelPaddingRangeLimit", value)
+    return _between(_as_stored(int(value), header), _as_stored(int(limit), header))
+
+
+def _between(value: float, limit: float) -> Padding:
+    return Padding(min(value, limit), max(value, limit))
 
 
 def _as_stored(value: int, header: Dataset) -> int:

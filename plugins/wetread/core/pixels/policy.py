@@ -1,4 +1,4 @@
-"""Which stored instances are images to look at; the rules stand in ``policy.toml``."""
+"""Which instances are looked at and how they become pictures: the rules of ``policy.toml``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
+
+from wetread.core.pixels.sampling_rules import SamplingRule, parse_sampling
 
 OWN_RESULT = "own-result"
 """The reason of an instance that Wetread wrote."""
@@ -61,11 +63,20 @@ class SkipRule:
 
 
 @dataclass(frozen=True)
-class SamplingRule:
-    """How the frames of one modality are sampled; ``frames`` is the limit per instance."""
+class ModalityRule:
+    """How one modality is treated: the module that makes its pictures, and its sampling."""
 
-    per: Literal["series", "instance"]
-    frames: int = 1
+    preprocessor: str
+    sampling: SamplingRule
+
+
+@dataclass(frozen=True)
+class CtPreset:
+    """A window in Hounsfield units."""
+
+    name: str
+    center: float
+    width: float
 
 
 def skip_reason(facts: InstanceFacts) -> str | None:
@@ -78,10 +89,16 @@ def is_own_result(facts: InstanceFacts) -> bool:
     return skip_reason(facts) == OWN_RESULT
 
 
-def sampling_rule(modality: str) -> SamplingRule:
+def modality_rule(modality: str) -> ModalityRule:
     """Return the rule of a modality (0008,0060), known or not."""
-    rules = sampling_rules()
+    rules = modality_rules()
     return rules.get(modality, rules["other"])
+
+
+def ct_preset(body_part: str) -> CtPreset:
+    """Return the window preset of a Body Part Examined (0018,0015), known or not."""
+    presets = _ct_presets()
+    return presets.get(body_part.strip().upper(), presets[""])
 
 
 @cache
@@ -91,9 +108,41 @@ def skip_rules() -> tuple[SkipRule, ...]:
 
 
 @cache
-def sampling_rules() -> Mapping[str, SamplingRule]:
+def modality_rules() -> Mapping[str, ModalityRule]:
     """Return the rules by modality."""
-    return MappingProxyType({k: SamplingRule(**row) for k, row in _table()["sampling"].items()})
+    return MappingProxyType(read_modality_rules(_table()["modality"]))
+
+
+def read_modality_rules(rows: Mapping[str, Mapping[str, str]]) -> dict[str, ModalityRule]:
+    """Read rows of ``[modality]``.
+
+    Raises
+    ------
+    ValueError
+        A sampling rule is not one of those that the table's head explains.
+    """
+    return {
+        modality: ModalityRule(row["preprocessor"], parse_sampling(row["sampling"]))
+        for modality, row in rows.items()
+    }
+
+
+@cache
+def remarks() -> Mapping[str, str]:
+    """Return what a report says about how pictures were made, by code."""
+    return MappingProxyType(_table()["remark"])
+
+
+@cache
+def _ct_presets() -> Mapping[str, CtPreset]:
+    """Return presets by body part; the empty one stands for all that are not listed."""
+    return MappingProxyType(
+        {
+            body_part: CtPreset(name, float(row["center"]), float(row["width"]))
+            for name, row in _table()["ct_window"].items()
+            for body_part in row["body_parts"] or [""]
+        }
+    )
 
 
 def _skip_rule(row: dict[str, Any]) -> SkipRule:
@@ -103,5 +152,6 @@ def _skip_rule(row: dict[str, Any]) -> SkipRule:
     return SkipRule(**conditions)
 
 
+@cache
 def _table() -> dict[str, Any]:
     return tomllib.loads(files("wetread.core.pixels").joinpath("policy.toml").read_text("utf-8"))

@@ -18,6 +18,7 @@ _PREFIX = b"DICM"
 _PREFIX_OFFSET_BYTES = 128
 _META_GROUP = 0x0002
 _CHUNK_BYTES = 2**20
+_PIECE_BYTES = 2**16
 
 # A warning about an invalid value quotes it, and the value may be a patient's name. What matters of
 # a value is judged where it is used.
@@ -63,11 +64,12 @@ def _check_inflated_size(stream: BytesIO, limit_bytes: int) -> None:
     )
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    size_bytes, chunk = 0, stream.read()
-    while chunk and not inflater.eof:
-        size_bytes += len(inflater.decompress(chunk, _CHUNK_BYTES))
-        if size_bytes > limit_bytes:
-            detail = f"The data set inflates to more than {limit_bytes} bytes."
-            raise PixelError("image-too-large", detail)
-        chunk = inflater.unconsumed_tail
+    inflater, size_bytes = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    # In pieces, because what is left of a piece is copied each time.
+    while piece := stream.read(_PIECE_BYTES):
+        while piece and not inflater.eof:
+            size_bytes += len(inflater.decompress(piece, _CHUNK_BYTES))
+            if size_bytes > limit_bytes:
+                detail = f"The data set inflates to more than {limit_bytes} bytes."
+                raise PixelError("image-too-large", detail)
+            piece = inflater.unconsumed_tail

@@ -14,7 +14,7 @@ from wetread.core.pixels.attributes import declared
 from wetread.core.pixels.lookup import LookupTable, lookup_table
 
 Floats = npt.NDArray[np.float64]
-Source = Literal["header", "lut", "derived"]
+Source = Literal["header", "lut", "preset", "derived"]
 VoiFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 
 
@@ -23,12 +23,19 @@ class WindowUsed:
     """The window that made a picture, in units of the modality values.
 
     ``source`` is ``header`` (the image's first window), ``lut`` (its VOI LUT; the range of inputs
-    that the table covers) or ``derived`` (percentiles of the frame).
+    that the table covers), ``preset`` (that of a body part, by its ``name``) or ``derived`` (from
+    percentiles of the frame).
     """
 
     center: float
     width: float
     source: Source
+    name: str = ""
+
+    @property
+    def remark(self) -> str:
+        """The key of ``policy.toml`` that says where the window is from."""
+        return f"window-{self.name or self.source}"
 
 
 class Voi(Protocol):
@@ -87,9 +94,8 @@ def declared_voi(header: Dataset) -> Voi | None:
         What the image declares is not usable.
     """
     for item in (header.get("VOILUTSequence") or [])[:1]:
-        has_rescale = declared(header, "RescaleIntercept") is not None
-        is_signed = has_rescale or header.get("PixelRepresentation") == 1
         is_little_endian = bool(header.original_encoding[1])
+        is_signed = _reaches_below_zero(header)
         return VoiTable(lookup_table(item, is_little_endian=is_little_endian, is_signed=is_signed))
     center, width = declared(header, "WindowCenter"), declared(header, "WindowWidth")
     if center is None or width is None:
@@ -102,6 +108,17 @@ def derived_voi(low: float, high: float) -> Voi:
     """Return a window that shows the values from ``low`` to ``high``."""
     center, width = (low + high) / 2, (high - low) or 1.0
     return Window(WindowUsed(center, width, "derived"), "LINEAR_EXACT")
+
+
+def _reaches_below_zero(header: Dataset) -> bool:
+    """Whether the inputs of a VOI LUT may be negative (PS3.3 C.11.2.1.1)."""
+    if header.get("ModalityLUTSequence"):
+        return False
+    bits = int(header.BitsStored)
+    low = -(2 ** (bits - 1)) if header.get("PixelRepresentation") == 1 else 0
+    slope = float(declared(header, "RescaleSlope", 1))
+    intercept = float(declared(header, "RescaleIntercept", 0))
+    return min(end * slope + intercept for end in (low, low + 2**bits - 1)) < 0
 
 
 def _first(value: float | MultiValue[float]) -> float:

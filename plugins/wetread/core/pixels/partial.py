@@ -1,0 +1,81 @@
+"""An image made of some frames of a multi-frame instance and of its metadata alone.
+
+A cine loop or a level of a slide is gigabytes of frames of which a few are looked at; a DICOMweb
+server gives single frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRBigEndian
+
+from wetread.core.pixels.metadata import Metadata, integer, values
+
+_GROUPS = ("0008", "0018", "0028", "0048", "2050", "5200")
+"""What displaying an image depends on: modality, regions, pixel description, functional groups."""
+_PER_FRAME = "52009230"
+_UNUSED = ("00282000",)
+"""The ICC profile (0028,2000), which is left alone and often too large for metadata."""
+_WHOLE_SAMPLES_BITS = (8, 16)
+
+
+def partial_header(metadata: Metadata, frame_numbers: Sequence[int]) -> Dataset | None:
+    """Return the attributes of an image whose only frames are ``frame_numbers``.
+
+    None where metadata do not hold all that it takes: a server leaves out what is large, such as
+    lookup tables, and says where to get it. Such an instance is better fetched as a whole.
+    """
+    if integer(metadata, "BitsAllocated") not in _WHOLE_SAMPLES_BITS:
+        return None
+    kept = {t: e for t, e in metadata.items() if t[:4] in _GROUPS and t not in _UNUSED}
+    if _PER_FRAME in kept:
+        groups = values(metadata, "PerFrameFunctionalGroupsSequence")
+        if max(frame_numbers) > len(groups):
+            return None
+        chosen = [groups[number - 1] for number in frame_numbers]
+        kept[_PER_FRAME] = {"vr": "SQ", "Value": chosen}
+    if _refers_elsewhere(kept):
+        return None
+    try:
+        header = Dataset.from_json(kept)
+        header.NumberOfFrames = len(frame_numbers)
+    except Exception:  # pydicom raises many kinds; the whole instance may be readable all the same
+        return None
+    return header
+
+
+def with_frames(header: Dataset, frames: Sequence[bytes], transfer_syntax: str) -> Dataset | None:
+    """Return the image with the bytes of its frames, each as the server holds it.
+
+    None for a transfer syntax whose frames do not stand alone.
+    """
+    syntax = UID(transfer_syntax)
+    if not syntax.is_transfer_syntax or syntax == ExplicitVRBigEndian:
+        return None
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = syntax
+    header.set_original_encoding(syntax.is_implicit_VR, True)
+    if syntax.is_encapsulated:
+        header.PixelData = encapsulate(list(frames))
+    else:
+        joined = b"".join(frames)
+        header.PixelData = joined + b"\0" * (len(joined) % 2)
+    return header
+
+
+def _refers_elsewhere(metadata: Mapping[str, Any]) -> bool:
+    """Tell whether a value at any depth is to be fetched from elsewhere (PS3.18 F.2.2)."""
+    for element in metadata.values():
+        if not isinstance(element, Mapping):
+            continue
+        if "BulkDataURI" in element:
+            return True
+        for item in element.get("Value") or ():
+            if isinstance(item, Mapping) and _refers_elsewhere(item):
+                return True
+    return False
