@@ -6,7 +6,8 @@ Nothing here knows the pipeline's code: only Google's APIs and the documented pl
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ STATE_BUCKET = "wetread-state"
 FHIR_STORE = f"projects/{PROJECT}/locations/us-central1/datasets/imaging/fhirStores/reports"
 
 _TIMEOUT_SECONDS = 30
+_INDEX_SECONDS = 10.0
+_POLL_SECONDS = 0.5
 
 
 class DemoCloud:
@@ -59,10 +62,19 @@ class DemoCloud:
         return json.loads(blob.download_as_bytes()) if blob else None
 
     def reports(self, study_instance_uid: str) -> list[Mapping[str, Any]]:
-        """Return the DiagnosticReports about one study, found through its ImagingStudy."""
+        """Return the DiagnosticReports about one study, found through its ImagingStudy.
+
+        A search by anything but an identifier sees a new report late, here as on Google.
+        """
         token = f"urn:dicom:uid|urn:oid:{study_instance_uid}"
         studies = self._search("ImagingStudy", {"identifier": token})
         references = {f"ImagingStudy/{study['id']}" for study in studies}
+        deadline = time.monotonic() + _INDEX_SECONDS
+        while not (found := self._reports_on(references)) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        return found
+
+    def _reports_on(self, references: Collection[str]) -> list[Mapping[str, Any]]:
         return [
             report
             for report in self._search("DiagnosticReport", {"_count": "200"})
