@@ -65,7 +65,7 @@ def _process_studies(pipeline: Pipeline) -> tuple[str, str, str]:
     pipeline.set_up()
     samples = {sample.name: sample for sample in catalog()}
     keys = []
-    for name, change in (("ct-chest-nodule", False), ("real-ct", True), ("real-mr", None)):
+    for name, change in (("ct-chest-nodule", False), ("real-mr", True), ("real-ct", None)):
         files = samples[name].files()
         pipeline.upload(name, [_hostile(file) for file in files] if change else files)
         (run_id,) = pipeline.intake()
