@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import vision
+from googleapiclient.errors import HttpError
 from PIL import Image, ImageDraw, ImageFont
 from pydicom.dataset import Dataset
 from tests.contract.dicom.files import ct_slice
 from tests.contract.dicom.stores import DicomStore, unique
 
+MINIMAL = {"dicom": {"filterProfile": "MINIMAL_KEEP_LIST_PROFILE"}}
 # Everything that names the patient in the files made here.
 SECRETS = (b"Phantom", b"Anna", b"P-1", b"A-1", b"19700101", b"20260102", b"101112", b"Erring")
 SIDE_PIXELS = 192
@@ -103,3 +106,11 @@ def text_in(cloud: Any, pixels: np.ndarray) -> str:
     )
     answer = client.text_detection(image=vision.Image(content=encoded.getvalue()))
     return "".join(annotation.description for annotation in answer.text_annotations)
+
+
+def refused(request: Any) -> int:
+    """Run a request that must be refused; return its HTTP code."""
+    with pytest.raises(HttpError) as caught:
+        request.execute()
+    assert caught.value.reason
+    return caught.value.status_code

@@ -6,22 +6,22 @@ import json
 from typing import Any
 
 import pytest
-import requests
 from google.cloud import storage
-from googleapiclient.errors import HttpError
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 from tests.contract.dicom.deidentified import (
+    MINIMAL,
     SECRETS,
     deidentify,
     files_of,
     new_store,
     only,
     read,
+    refused,
 )
 from tests.contract.dicom.files import ct_series, shipped
-from tests.contract.dicom.stores import DicomStore, unique
+from tests.contract.dicom.stores import DicomStore
 from tests.contract.pubsub.clients import Clients
 
 GUIDE = "https://cloud.google.com/healthcare-api/docs/how-tos/dicom-deidentify"
@@ -30,7 +30,6 @@ METHOD = f"{REST}/projects.locations.datasets.dicomStores/deidentify"
 CONFIG = f"{REST}/DeidentifyConfig"
 PS3_15 = "https://dicom.nema.org/medical/dicom/current/output/chtml/part15/chapter_E.html"
 INVALID_ARGUMENT, NOT_FOUND, UNKNOWN = 3, 5, 2
-MINIMAL = {"dicom": {"filterProfile": "MINIMAL_KEEP_LIST_PROFILE"}}
 BASIC = {"dicom": {"filterProfile": "ATTRIBUTE_CONFIDENTIALITY_BASIC_PROFILE"}}
 KEEP_ALL = {"dicom": {"filterProfile": "KEEP_ALL_PROFILE"}}
 
@@ -53,14 +52,6 @@ KINDS = (
 
 def uids(dataset: Dataset) -> tuple[str, str, str]:
     return dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID
-
-
-def refused(request: Any) -> int:
-    """Run a request that must be refused; return its HTTP code."""
-    with pytest.raises(HttpError) as caught:
-        request.execute()
-    assert caught.value.reason
-    return caught.value.status_code
 
 
 @pytest.mark.rule("dicom.deidentify.minimal", GUIDE)
@@ -387,71 +378,3 @@ def test_deidentified_instances_are_told_to_nobody(cloud: Any, store: DicomStore
     assert len(files_of(listening)) == 1
     assert clients.is_empty(subscription)
     clients.close()
-
-
-@pytest.mark.rule(
-    "healthcare.datasets.deidentify", f"{REST}/projects.locations.datasets/deidentify"
-)
-def test_a_dataset_is_deidentified_into_a_new_one(store: DicomStore) -> None:
-    source = store.name.rpartition("/dicomStores/")[0]
-    second = DicomStore(store.base_url, new_store(store), store.datasets)
-    shared = ct_series(1)[0]
-    store.put(shared)
-    second.put(shared, *ct_series(2))
-    destination = f"{source}-anonymous"
-    body = {"destinationDataset": destination, "config": MINIMAL}
-    operation = store.wait(store.datasets.deidentify(sourceDataset=source, body=body).execute())
-    assert operation["metadata"]["counter"] == {"success": "4"}
-    assert operation["response"]["@type"].endswith("DeidentifySummary")
-    copies = {
-        original.name: DicomStore(
-            store.base_url, original.name.replace(source, destination), store.datasets
-        )
-        for original in (store, second)
-    }
-    (copy,) = files_of(copies[store.name])
-    others = files_of(copies[second.name])
-    assert len(others) == 3
-    assert copy in others, "one operation replaces a UID in one way, whatever the store"
-    again = store.datasets.deidentify(sourceDataset=source, body=body)
-    assert refused(again) == 409, "the destination must not exist"
-
-
-@pytest.mark.rule(
-    "healthcare.datasets.deidentify.fhir", f"{REST}/projects.locations.datasets/deidentify"
-)
-def test_a_dataset_with_fhir_resources_is_refused_by_name(store: DicomStore) -> None:
-    source = store.name.rpartition("/dicomStores/")[0]
-    fhir = store.datasets.fhirStores()
-    body = {"version": "R4"}
-    created = fhir.create(parent=source, fhirStoreId="records", body=body).execute()
-    store.put(*ct_series(1))
-
-    def start() -> Any:
-        body = {"destinationDataset": f"{source}-{unique('anon')}", "config": MINIMAL}
-        return store.datasets.deidentify(sourceDataset=source, body=body)
-
-    assert "response" in store.wait(start().execute()), "an empty FHIR store is no obstacle"
-    answer = requests.post(
-        f"{store.base_url}/v1/{created['name']}/fhir/Patient",
-        json={"resourceType": "Patient"},
-        headers={"Content-Type": "application/fhir+json"},
-        timeout=10,
-    )
-    assert answer.status_code == 201
-    with pytest.raises(HttpError, match="records") as caught:
-        start().execute()
-    assert caught.value.status_code == 501
-
-
-@pytest.mark.rule("dicom.deidentify.cmek", "https://cloud.google.com/healthcare-api/docs/cmek")
-def test_a_dataset_with_a_key_of_its_own_cannot_be_deidentified(store: DicomStore) -> None:
-    location = "projects/contract/locations/us-central1"
-    key = f"{location}/keyRings/ring/cryptoKeys/key"
-    body = {"encryptionSpec": {"kmsKeyName": key}}
-    operation = store.datasets.create(
-        parent=location, datasetId=unique("cmek"), body=body
-    ).execute()
-    source = operation["response"]["name"]
-    request = {"destinationDataset": f"{source}-anonymous"}
-    assert refused(store.datasets.deidentify(sourceDataset=source, body=request)) == 400

@@ -118,6 +118,12 @@ class FhirClient:
         request = self._fhir.create(parent=self.store, type=resource["resourceType"], body=resource)
         return _run(request, headers)
 
+    def make(self, resource: Json) -> str:
+        """Create a resource that must be taken, and return the reference to it."""
+        answer = self.create(resource)
+        assert answer.status == 201, answer.body
+        return f"{resource['resourceType']}/{answer.body['id']}"
+
     def read(self, reference: str, **headers: str) -> Answer:
         return _run(self._fhir.read(name=self.name(reference)), headers)
 

@@ -38,12 +38,7 @@ class Ward:
 @pytest.fixture(scope="module")
 def ward(new_store: Callable[..., FhirClient]) -> Ward:
     fhir = new_store()
-
-    def make(resource: dict[str, object]) -> str:
-        answer = fhir.create(resource)
-        assert answer.status == 201, answer.body
-        return f"{resource['resourceType']}/{answer.body['id']}"
-
+    make = fhir.make
     ann = make(patient("ann", name=[{"family": "Ångström", "given": ["Ann"]}], gender="female"))
     bob = make(patient("bob", name=[{"family": "Berg"}], birthDate="1970-05-17"))
     order = make(

@@ -58,12 +58,7 @@ class Clinic:
 @pytest.fixture(scope="module")
 def clinic(new_store: Callable[..., FhirClient]) -> Clinic:
     fhir = new_store()
-
-    def make(resource: dict[str, Any]) -> str:
-        answer = fhir.create(resource)
-        assert answer.status == 201, answer.body
-        return f"{resource['resourceType']}/{answer.body['id']}"
-
+    make = fhir.make
     narrative = '<div xmlns="http://www.w3.org/1999/xhtml">Allergic to <b>penicillin</b></div>'
     ann = make(patient(name=[{"family": "Ahn"}], text={"status": "generated", "div": narrative}))
     bob = make(patient(name=[{"family": "Bell"}]))

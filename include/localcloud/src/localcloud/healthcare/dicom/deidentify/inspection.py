@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 MIN_KNOWN_CHARACTERS = 3
 # Without the spaces around it a shorter word is found inside of others.
@@ -116,8 +117,8 @@ def _values(dataset: Dataset, keywords: Iterable[str]) -> Iterator[str]:
 
 
 def _texts(value: object) -> list[str]:
-    values = value if isinstance(value, list | tuple) or hasattr(value, "append") else [value]
-    return [str(each).strip() for each in values if each is not None]  # type: ignore[attr-defined]
+    values = value if isinstance(value, list | tuple | MultiValue) else [value]
+    return [str(each).strip() for each in values if each is not None]
 
 
 def _squeezed(text: str) -> str:
