@@ -7,30 +7,24 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import google_crc32c
 import pytest
 import requests
 from google.api_core import exceptions
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import pubsub_v1, secretmanager
-from tests.contract.conftest import PROJECT, RunningCloud, StartCloud
-
-DOCS = "https://cloud.google.com/secret-manager/docs"
-REFERENCE = f"{DOCS}/reference/rest/v1/projects.secrets"
-PARENT = f"projects/{PROJECT}"
-AUTOMATIC: dict[str, Any] = {"replication": {"automatic": {}}}
-State = secretmanager.SecretVersion.State
-Client = secretmanager.SecretManagerServiceClient
-
-
-def client_of(cloud: RunningCloud) -> Client:
-    return Client(
-        credentials=AnonymousCredentials(),
-        transport="rest",
-        client_options={"api_endpoint": cloud.secretmanager},
-    )
+from tests.contract.conftest import RunningCloud, StartCloud
+from tests.contract.secrets_client import (
+    AUTOMATIC,
+    DOCS,
+    PARENT,
+    REFERENCE,
+    Client,
+    State,
+    add,
+    client_of,
+    new_secret,
+    update,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,26 +33,10 @@ def client(cloud: RunningCloud) -> Iterator[Client]:
         yield opened
 
 
-def new_secret(client: Client, **fields: Any) -> str:
-    """Create a secret and return its name."""
-    secret_id = f"secret-{uuid.uuid4().hex[:8]}"
-    secret = {**AUTOMATIC, **fields}
-    return client.create_secret(parent=PARENT, secret_id=secret_id, secret=secret).name
-
-
 @pytest.fixture
 def secret(client: Client) -> str:
     """A new secret's name."""
     return new_secret(client, labels={"use": "study-key"})
-
-
-def add(client: Client, secret: str, data: bytes) -> str:
-    return client.add_secret_version(parent=secret, payload={"data": data}).name
-
-
-def update(client: Client, secret: str, *paths: str, **fields: Any) -> Any:
-    changed = {"name": secret, **fields}
-    return client.update_secret(secret=changed, update_mask={"paths": list(paths)})
 
 
 @pytest.mark.rule("secretmanager.access.latest", f"{DOCS}/access-secret-version")
@@ -342,80 +320,6 @@ def test_with_a_delay_a_version_is_disabled_first_and_can_be_restored(client: Cl
             new_secret(client, version_destroy_ttl=wrong)
 
 
-@pytest.mark.rule("secretmanager.rotation", f"{DOCS}/secret-rotation")
-def test_a_rotation_needs_a_topic_and_a_time(client: Client, topic: str) -> None:
-    soon = {"next_rotation_time": datetime.now(UTC) + timedelta(hours=1)}
-    topics = [{"name": topic}]
-    kept = new_secret(client, topics=topics, rotation=soon)
-    assert client.get_secret(name=kept).rotation.next_rotation_time == soon["next_rotation_time"]
-    with pytest.raises(exceptions.BadRequest, match="topics"):
-        new_secret(client, rotation=soon)
-    for wrong in (
-        {"rotation_period": timedelta(hours=2)},
-        {**soon, "rotation_period": timedelta(minutes=59)},
-        {"next_rotation_time": datetime.now(UTC) + timedelta(seconds=200)},
-    ):
-        with pytest.raises(exceptions.BadRequest, match="rotation"):
-            new_secret(client, topics=topics, rotation=wrong)
-
-
-@pytest.fixture(scope="module")
-def topic(cloud: RunningCloud, publisher: pubsub_v1.PublisherClient) -> str:
-    """A topic's name."""
-    return publisher.create_topic(name=f"{PARENT}/topics/secrets-{uuid.uuid4().hex[:8]}").name
-
-
-@pytest.fixture(scope="module")
-def publisher(cloud: RunningCloud, module_environment: pytest.MonkeyPatch) -> Any:
-    module_environment.setenv("PUBSUB_EMULATOR_HOST", cloud.pubsub)
-    return pubsub_v1.PublisherClient()
-
-
-@pytest.fixture(scope="module")
-def module_environment() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.mark.rule("secretmanager.notifications", f"{DOCS}/event-notifications")
-def test_every_change_is_told_to_the_topics_of_a_secret(
-    client: Client, publisher: pubsub_v1.PublisherClient, topic: str
-) -> None:
-    subscriber = pubsub_v1.SubscriberClient()
-    subscription = f"{PARENT}/subscriptions/secrets-{uuid.uuid4().hex[:8]}"
-    subscriber.create_subscription(name=subscription, topic=topic)
-    name = new_secret(client, topics=[{"name": topic}])
-    version = add(client, name, b"x")
-    client.disable_secret_version(name=version)
-    client.enable_secret_version(name=version)
-    client.destroy_secret_version(name=version)
-    update(client, name, "labels", labels={"a": "b"})
-    client.delete_secret(name=name)
-    messages: list[Any] = []
-    while len(messages) < 8:
-        pulled = subscriber.pull(subscription=subscription, max_messages=10, timeout=10)
-        messages += [received.message for received in pulled.received_messages]
-        subscriber.acknowledge(
-            subscription=subscription, ack_ids=[r.ack_id for r in pulled.received_messages]
-        )
-    assert sorted(message.attributes["eventType"] for message in messages) == [
-        "SECRET_CREATE",
-        "SECRET_DELETE",
-        "SECRET_UPDATE",
-        "SECRET_VERSION_ADD",
-        "SECRET_VERSION_DESTROY",
-        "SECRET_VERSION_DISABLE",
-        "SECRET_VERSION_ENABLE",
-        "TOPIC_CONFIGURED",
-    ]
-    by_event = {message.attributes["eventType"]: message for message in messages}
-    added = by_event["SECRET_VERSION_ADD"]
-    assert (added.attributes["secretId"], added.attributes["versionId"]) == (name, version)
-    assert secretmanager.SecretVersion.from_json(added.data).name == version
-    assert by_event["SECRET_DELETE"].attributes["deleteType"] == "REQUESTED"
-    assert dict(by_event["TOPIC_CONFIGURED"].attributes) == {"eventType": "TOPIC_CONFIGURED"}
-
-
 @pytest.mark.rule("secretmanager.list.deleted", "https://google.aip.dev/158")
 def test_a_list_goes_on_behind_what_was_deleted_meanwhile(client: Client) -> None:
     label = uuid.uuid4().hex[:8]
@@ -426,15 +330,6 @@ def test_a_list_goes_on_behind_what_was_deleted_meanwhile(client: Client) -> Non
     client.delete_secret(name=first[-1])
     rest = [secret.name for secret in next(pages).secrets]
     assert first + rest == made
-
-
-@pytest.mark.rule("secretmanager.topics", REFERENCE)
-def test_a_secret_has_at_most_ten_topics_that_exist(client: Client, topic: str) -> None:
-    with pytest.raises(exceptions.NotFound, match="absent"):
-        new_secret(client, topics=[{"name": f"{PARENT}/topics/absent"}])
-    for wrong in ([{"name": "absent"}], [{"name": topic}] * 11):
-        with pytest.raises(exceptions.BadRequest, match="opic"):
-            new_secret(client, topics=wrong)
 
 
 @pytest.mark.rule("secretmanager.iam-policy", f"{DOCS}/manage-access-to-secrets")
