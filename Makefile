@@ -55,7 +55,7 @@ test: install
 standalone: .venvs/uv/.installed
 	@tools/standalone $(ARGS)
 
-rules: $(airflow)
+rules: install
 	@$(python) -W ignore -m tools.rules $(ARGS)
 
 bench-localcloud: $(airflow) $(localcloud) $(peers)
