@@ -8,15 +8,18 @@ MAKEFLAGS   += --no-builtin-rules --no-print-directory
 PYTHON ?= python3.11
 export PYTHON
 
-airflow    := .venvs/airflow/.installed
-localcloud := .venvs/localcloud/.installed
-judges     := .venvs/judges/.installed
-peers      := .venvs/peers/.installed
-python     := .venvs/airflow/bin/python
-stack      := PYTHONPATH=include $(python) -m stack
-checked    := dags plugins include tests tools
+airflow     := .venvs/airflow/.installed
+localcloud  := .venvs/localcloud/.installed
+modelserver := .venvs/modelserver/.installed
+training    := .venvs/training/.installed
+judges      := .venvs/judges/.installed
+peers       := .venvs/peers/.installed
+python      := .venvs/airflow/bin/python
+trainer     := .venvs/training/bin/python
+stack       := PYTHONPATH=include $(python) -m stack
+checked     := dags plugins include tests tools
 
-.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels eval-text check format lock clean
+.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels eval-text models eval-models check format lock clean
 
 help:
 	@echo 'make install   make the environments below .venvs/'
@@ -30,14 +33,16 @@ help:
 	@echo 'make bench-localcloud   measure the local cloud beside its peers'
 	@echo 'make bench-pixels       measure how fast images become pictures'
 	@echo 'make eval-text   measure how much burned-in text is found, and what is masked in vain'
+	@echo 'make models    train the models of the model server again, to the same bytes'
+	@echo 'make eval-models   measure what the models find on phantoms they never saw'
 	@echo 'make check     lint, formatting and types'
 	@echo 'make format    apply the formatting and the safe fixes'
 	@echo 'make lock      resolve the requirements      ARGS=--upgrade moves the pins'
 	@echo 'make clean     stop, and remove state and results; environments stay'
 
-install: $(airflow) $(localcloud) $(judges)
+install: $(airflow) $(localcloud) $(modelserver) $(judges)
 
-up: $(airflow) $(localcloud)
+up: $(airflow) $(localcloud) $(modelserver)
 	@$(stack) up
 
 down: $(airflow)
@@ -46,7 +51,7 @@ down: $(airflow)
 status: $(airflow)
 	@$(stack) status
 
-demo: $(airflow) $(localcloud)
+demo: $(airflow) $(localcloud) $(modelserver)
 	@$(stack) demo
 
 test: install
@@ -66,6 +71,13 @@ bench-pixels: $(airflow)
 
 eval-text: $(airflow)
 	@PYTHONPATH=plugins $(python) -m tools.eval_text
+
+models: $(training)
+	@for model in nodule pneumothorax burned_in_text; do \
+	    PYTHONPATH=include/modelserver $(trainer) -m training.$$model; done
+
+eval-models: $(training)
+	@PYTHONPATH=include/modelserver $(trainer) -m tools.eval_models $(ARGS)
 
 check: $(airflow)
 	@$(python) -m ruff check $(checked)
@@ -91,6 +103,12 @@ $(airflow): .venvs/uv/.installed requirements.lock requirements-dev.lock pyproje
 
 $(localcloud): .venvs/uv/.installed include/localcloud/requirements.lock include/localcloud/pyproject.toml
 	@tools/environment localcloud
+
+$(modelserver): .venvs/uv/.installed include/modelserver/requirements.lock include/modelserver/pyproject.toml
+	@tools/environment modelserver
+
+$(training): .venvs/uv/.installed include/modelserver/requirements-training.lock include/modelserver/pyproject.toml
+	@tools/environment training
 
 $(judges): .venvs/uv/.installed requirements-judges.lock
 	@tools/environment judges

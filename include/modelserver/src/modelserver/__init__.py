@@ -1,0 +1,1 @@
+"""Serves small imaging models as a custom container of Vertex AI does."""
