@@ -1,0 +1,1 @@
+"""What specialised models are asked, and what they answer."""
