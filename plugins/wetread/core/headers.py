@@ -6,7 +6,7 @@ A study of a thousand slices is indexed by a thousand small ranged reads; no pix
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -16,11 +16,13 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 
 from wetread.core.discretion import keep_values_out_of_logs
 from wetread.core.errors import problem
 from wetread.core.identity import UID_PATTERN
+from wetread.core.routing.attributes import code_value, kept_values, routing_attributes
 
 FIRST_READ_BYTES = 32 * 1024
 """Enough for the header of nearly every CT, MR, CR and US instance."""
@@ -43,6 +45,8 @@ class Header:
     """The facts of one instance that decide where it belongs and how it is analysed.
 
     ``patient`` is an opaque token: equal tokens mean the same patient, and nothing else is kept.
+    ``body_part`` and ``attributes`` are what routing may ask for: values in upper case, by the
+    keywords of ``routing/attributes.toml``, several of them parted by a backslash.
     """
 
     study_instance_uid: str
@@ -59,14 +63,23 @@ class Header:
     series_number: int | None = None
     instance_number: int | None = None
     number_of_frames: int = 1
+    body_part: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    def attribute(self, keyword: str) -> tuple[str, ...]:
+        """Return the values of a keyword of ``routing/attributes.toml``; none if it is missing."""
+        value = next((value for name, value in self.attributes if name == keyword), "")
+        return tuple(value.split("\\")) if value else ()
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def header_from_dict(stored: dict[str, Any]) -> Header:
-    """Read the stored form of a header back."""
-    return Header(**{**stored, "image_type": tuple(stored["image_type"])})
+    """Read the stored form of a header back; an older one lacks what routing asks for."""
+    attributes = tuple((name, value) for name, value in stored.get("attributes", ()))
+    image_type = tuple(stored["image_type"])
+    return Header(**{**stored, "image_type": image_type, "attributes": attributes})
 
 
 @dataclass(frozen=True)
@@ -173,7 +186,18 @@ def _header(
         series_number=_integer(dataset.get("SeriesNumber")),
         instance_number=_integer(dataset.get("InstanceNumber")),
         number_of_frames=_integer(dataset.get("NumberOfFrames")) or 1,
+        body_part=code_value(dataset.get("BodyPartExamined") or ""),
+        attributes=tuple(_attributes(dataset)),
     )
+
+
+def _attributes(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    for keyword in routing_attributes():
+        with suppress(Exception):  # as below: an unusable value is an absent one
+            value = dataset.get(keyword)
+            values = value if isinstance(value, MultiValue) else [value]
+            if kept := kept_values(keyword, values):
+                yield keyword, "\\".join(kept)
 
 
 def _transfer_syntax(dataset: Dataset) -> str:
@@ -243,5 +267,7 @@ _HEADER_TAGS = frozenset(
         "PatientID",
         "IssuerOfPatientID",
         "PatientName",
+        "BodyPartExamined",
+        *routing_attributes(),
     )
 )
