@@ -10,8 +10,10 @@ from samples import phi
 from samples.catalog import catalog
 from samples.study import (
     ExpectedFinding,
+    ExpectedModelFinding,
     ExpectedStudy,
     FoundFinding,
+    FoundModelFinding,
     SampleFile,
     SampleStudy,
 )
@@ -24,8 +26,10 @@ def identifiers() -> frozenset[str]:
 
 __all__ = [
     "ExpectedFinding",
+    "ExpectedModelFinding",
     "ExpectedStudy",
     "FoundFinding",
+    "FoundModelFinding",
     "SampleFile",
     "SampleStudy",
     "catalog",

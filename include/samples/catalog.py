@@ -19,12 +19,22 @@ from samples import (
     heart_us,
     real,
 )
-from samples.study import ExpectedFinding, ExpectedStudy, SampleFile, SampleStudy, outcomes
+from samples.lungs import LUNGS, Pneumothorax
+from samples.study import (
+    ExpectedFinding,
+    ExpectedModelFinding,
+    ExpectedStudy,
+    SampleFile,
+    SampleStudy,
+    outcomes,
+)
 from samples.thorax import Nodule
 
 NODULE = Nodule()
 CT_SLICES, CT_SPACING_MM = 60, 2.5
+PNEUMOTHORAX = Pneumothorax(LUNGS[0])
 _SAMPLED = 16
+_SHADOW = ("burned-in-text",)
 
 
 def _nodule_finding() -> ExpectedFinding:
@@ -38,6 +48,16 @@ def _nodule_finding() -> ExpectedFinding:
         centre=((x + half) / (2 * half), (y + half) / (2 * half)),
         tolerance=0.02,
         instance_numbers=range(lowest, highest + 1),
+    )
+
+
+def _nodule_of_the_model() -> ExpectedModelFinding:
+    return ExpectedModelFinding(
+        "pulmonary-nodule",
+        NODULE.centre_mm,
+        tolerance=2.0,
+        diameter_mm=NODULE.diameter_mm,
+        diameter_tolerance_mm=1.0,
     )
 
 
@@ -72,6 +92,8 @@ def catalog() -> tuple[SampleStudy, ...]:
                     f"Computed Tomography, chest (series 1): {_SAMPLED} images looked at.",
                 ),
                 alert=True,
+                model_findings=(_nodule_of_the_model(),),
+                shadow=_SHADOW,
             ),
             partial(
                 chest_ct.build,
@@ -92,6 +114,25 @@ def catalog() -> tuple[SampleStudy, ...]:
                 report_says=("Digital Radiography, chest (series 1): 1 image looked at.",),
             ),
             partial(chest_dx.build, "dx-chest"),
+        ),
+        SampleStudy(
+            "dx-chest-pneumothorax",
+            "The same chest radiograph phantom with a right pneumothorax: the pleural line, and no "
+            "vessel beyond it.",
+            ExpectedStudy(
+                "DX",
+                1,
+                outcomes(analysed=1),
+                report_says=("Digital Radiography, chest (series 1): 1 image looked at.",),
+                alert=True,
+                model_findings=(
+                    ExpectedModelFinding(
+                        "pneumothorax", chest_dx.centre_of(PNEUMOTHORAX), tolerance=0.1
+                    ),
+                ),
+                shadow=_SHADOW,
+            ),
+            partial(chest_dx.build, "dx-chest-pneumothorax", PNEUMOTHORAX),
         ),
         SampleStudy(
             "mr-head-two-series",

@@ -7,15 +7,16 @@ Coordinates are mm on the detector: x to the patient's left, y downwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.sequence import Sequence
+from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import DigitalXRayImageStorageForPresentation
 
 from samples import part10
 from samples.identity import IDENTITIES, uid
+from samples.lungs import LUNGS, Lung, Pneumothorax, tissue_in_lungs_mm
 from samples.shapes import Grid, Image, paint_ellipse
 from samples.study import SampleFile
 
@@ -26,7 +27,7 @@ _TISSUE_PER_MM, _BONE_PER_MM = 0.0125, 0.024
 """Attenuation at about 110 kV, scatter included; bone counts in addition to tissue."""
 
 
-def build(study: str) -> Iterator[SampleFile]:
+def build(study: str, pneumothorax: Pneumothorax | None = None) -> Iterator[SampleFile]:
     """Make the one image of the study."""
     ds = part10.image(
         IDENTITIES[study],
@@ -38,11 +39,20 @@ def build(study: str) -> Iterator[SampleFile]:
         study_description="Chest PA (phantom)",
         series_description="PA",
     )
-    _describe_exposure(ds)
-    pixels = _presentation(_tissue_mm(), _bone_mm())
+    _describe_exposure(ds, study)
+    pixels = _presentation(_tissue_mm(pneumothorax), _bone_mm())
     _burn_in_side_marker(pixels)
     part10.set_pixels(ds, np.rint(pixels), BITS_STORED)
     yield SampleFile("CHEST_PA.dcm", part10.encode(ds))
+
+
+def centre_of(pneumothorax: Pneumothorax) -> tuple[float, float]:
+    """Return the middle of the box around the pneumothorax, in fractions of the image."""
+    coarse = Grid(256, SIZE * _GRID.spacing_mm / 256)
+    axis = coarse.axis_mm()
+    rows, columns = np.nonzero(pneumothorax.space(axis[None, :], axis[:, None]))
+    x, y = ((where.min() + where.max() + 1) / 2 / coarse.size for where in (columns, rows))
+    return float(x), float(y)
 
 
 def _presentation(tissue_mm: Image, bone_mm: Image) -> Image:
@@ -57,7 +67,7 @@ def _presentation(tissue_mm: Image, bone_mm: Image) -> Image:
     return np.clip(attenuation / 3.8, 0, 1) * (2**BITS_STORED - 1)
 
 
-def _tissue_mm() -> Image:
+def _tissue_mm(pneumothorax: Pneumothorax | None) -> Image:
     """Return the path through soft tissue: the trunk less the lungs, plus what fills them."""
     axis = _GRID.axis_mm()
     x, y = axis[None, :], axis[:, None]
@@ -65,26 +75,14 @@ def _tissue_mm() -> Image:
     half_width = 158 + 45 * shoulder
     trunk = 205 * np.clip(1 - np.abs(x / half_width) ** 2.6, 0, 1) ** (1 / 2.6)
     trunk *= 1 - 0.25 * np.clip((-60 - y) / 110, 0, 1)
-    lungs = _lung_mm(x, y, -72.0, 66.0, 84.0) + _lung_mm(x, y, 73.0, 62.0, 94.0)
+    lungs = sum(lung.depth_mm(x, y) for lung in LUNGS)
     heart = 96 * np.sqrt(np.clip(1 - _rotated(x, y, (24, 46), (66, 50), 0.55), 0, 1))
     mediastinum = 74 * np.clip(1 - np.abs(x / (27 + np.clip(y, 0, 99) * 0.1)) ** 3, 0, 1)
     knob = 40 * np.sqrt(np.clip(1 - _rotated(x, y, (20, -52), (21, 20), 0), 0, 1))
     filled = np.maximum(np.maximum(heart, mediastinum), knob)
     airway = 15 * np.clip(1 - (x / 8) ** 2, 0, 1) * np.clip((-38 - y) / 12, 0, 1)
-    return (trunk - lungs + np.minimum(filled, lungs + 14) + _vessels_mm() - airway).astype(
-        np.float32
-    )
-
-
-def _lung_mm(x: Image, y: Image, centre_x: float, half_width: float, base_y: float) -> Image:
-    """Return the path through one lung: round at the apex, cut off by the diaphragm's dome."""
-    widening = np.sin(np.clip((y + 132) / 230, 0, 1) * np.pi / 2) ** 0.6
-    u = np.abs(
-        (x - centre_x * (0.55 + 0.45 * widening)) / (half_width * np.maximum(widening, 0.05))
-    )
-    depth = 172 * np.clip(1 - u**2.6, 0, 1) ** (1 / 2) * np.clip(widening * 1.5, 0, 1)
-    dome_y = base_y + 22 * ((x - centre_x * 0.85) / half_width) ** 2
-    return depth * np.clip((dome_y - y) / 9 + 0.5, 0, 1)
+    lungs_hold = tissue_in_lungs_mm(x, y, pneumothorax) + _vessels_mm(pneumothorax)
+    return (trunk - lungs + np.minimum(filled + lungs_hold, lungs + 14) - airway).astype(np.float32)
 
 
 def _rotated(
@@ -97,23 +95,37 @@ def _rotated(
     return (along / radii[0]) ** 2 + (across / radii[1]) ** 2
 
 
-def _vessels_mm() -> Image:
-    """Return the path through the vessels that fan out of both hila."""
+def _vessels_mm(pneumothorax: Pneumothorax | None) -> Image:
+    """Return the path through the vessels that fan out of both hila, and fork on their way."""
     total = np.zeros((SIZE, SIZE), np.float32)
     rng = np.random.default_rng(11)
-    for sign in (-1.0, 1.0):
+    for lung in LUNGS:
         for angle in np.linspace(-1.25, 1.3, 9):
-            start = np.array([sign * 22.0, -8.0])
-            heading = angle + rng.normal(0, 0.08)
-            points = [start]
-            for _ in range(14):
-                heading += rng.normal(0, 0.09)
-                points.append(
-                    points[-1] + 6.0 * np.array([sign * np.cos(heading), np.sin(heading)])
-                )
-            chord = _chord_mm(np.array(points), np.linspace(4.2, 0.8, len(points)))
-            np.maximum(total, chord, out=total)
+            trunk = _course(rng, lung, lung.hilum_mm, angle + rng.normal(0, 0.08), 15)
+            courses = [(trunk, np.linspace(4.6, 1.1, len(trunk)))]
+            for fork in (3, 5, 7, 9):
+                heading = angle + rng.choice([-1, 1]) * rng.uniform(0.4, 0.8)
+                branch = _course(rng, lung, trunk[fork], heading, 13 - fork)
+                courses.append((branch, np.linspace(3.4 - 0.2 * fork, 0.8, len(branch))))
+            collapsed = pneumothorax is not None and lung == pneumothorax.lung
+            for course, radii in courses:
+                points = pneumothorax.collapsed_mm(course) if collapsed else course
+                np.maximum(total, 1.5 * _chord_mm(points, radii), out=total)
     return total
+
+
+def _course(
+    rng: np.random.Generator, lung: Lung, start: Sequence[float], heading: float, steps: int
+) -> np.ndarray:
+    """Return a vessel's winding course, as far as it stays inside the lung."""
+    points = [np.array(start)]
+    for _ in range(steps):
+        heading += rng.normal(0, 0.09)
+        step = 6.5 * np.array([lung.side * np.cos(heading), np.sin(heading)])
+        points.append(points[-1] + step)
+    course = np.array(points)
+    inside = lung.outline(course[:, 0], course[:, 1]) < 0.93
+    return course[: max(2, int(np.argmin(np.append(inside[2:], False))) + 2)]
 
 
 def _bone_mm() -> Image:
@@ -164,7 +176,7 @@ def _burn_in_side_marker(pixels: Image) -> None:
     paint_ellipse(pixels, _GRID, (155.5, -120.5), (6, 1.6), white, power=20)
 
 
-def _describe_exposure(ds: Dataset) -> None:
+def _describe_exposure(ds: Dataset, study: str) -> None:
     """Write what the DX IOD asks for beside the pixels (PS3.3 C.8.11)."""
     ds.ImageType = ["ORIGINAL", "PRIMARY"]
     ds.PresentationIntentType = "FOR PRESENTATION"
@@ -173,15 +185,15 @@ def _describe_exposure(ds: Dataset) -> None:
     ds.ViewPosition = "PA"
     ds.ImageLaterality = "U"
     ds.PatientOrientation = ["L", "F"]
-    ds.AnatomicRegionSequence = Sequence([part10.code("51185008", "SCT", "Chest")])
+    ds.AnatomicRegionSequence = DicomSequence([part10.code("51185008", "SCT", "Chest")])
     view = part10.code("399348003", "SCT", "postero-anterior")
-    view.ViewModifierCodeSequence = Sequence()
-    ds.ViewCodeSequence = Sequence([view])
-    ds.AcquisitionContextSequence = Sequence()
+    view.ViewModifierCodeSequence = DicomSequence()
+    ds.ViewCodeSequence = DicomSequence([view])
+    ds.AcquisitionContextSequence = DicomSequence()
     ds.KVP = 110
     ds.DetectorType = "DIRECT"
     ds.ImagerPixelSpacing = [_GRID.spacing_mm, _GRID.spacing_mm]
-    ds.FrameOfReferenceUID = uid("dx", "frame")
+    ds.FrameOfReferenceUID = uid(study, "frame")
     ds.PositionReferenceIndicator = ""
     ds.PixelIntensityRelationship = "LOG"
     ds.PixelIntensityRelationshipSign = 1

@@ -32,6 +32,9 @@ IDENTITIES = {
     "dx-chest": Identity(
         "Phantomsson^Radiogram", "SYN-DX-7310452", "19620829", "M", "SYNACC0310452"
     ),
+    "dx-chest-pneumothorax": Identity(
+        "Pleurasdottir^Apicolina", "SYN-DX-7310585", "19930508", "F", "SYNACC0310585"
+    ),
     "mr-head-two-series": Identity(
         "Relaxomir^Teslandra", "SYN-MR-7310463", "19711106", "O", "SYNACC0310463"
     ),

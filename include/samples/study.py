@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import dist
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -50,10 +51,48 @@ class FoundFinding(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ExpectedModelFinding:
+    """A coded finding that a specialised model must report, and where.
+
+    ``centre`` is a point in the patient (LPS, mm) where it has three numbers, else (x, y) in
+    fractions of the image from the top left corner. ``tolerance`` is the
+    distance allowed, in the same unit.
+    """
+
+    code: str
+    centre: tuple[float, ...]
+    tolerance: float
+    diameter_mm: float | None = None
+    diameter_tolerance_mm: float = 1.0
+
+    def matches(
+        self, code: str, centre: tuple[float, ...], diameter_mm: float | None = None
+    ) -> bool:
+        """Tell whether a reported finding is this one; a diameter counts where one is expected."""
+        if code != self.code or len(centre) != len(self.centre):
+            return False
+        if dist(self.centre, centre) > self.tolerance:
+            return False
+        if self.diameter_mm is None or diameter_mm is None:
+            return self.diameter_mm is None
+        return abs(diameter_mm - self.diameter_mm) <= self.diameter_tolerance_mm
+
+
+class FoundModelFinding(NamedTuple):
+    """What a model reported, as far as :meth:`ExpectedStudy.model_mismatches` needs it."""
+
+    code: str
+    centre: tuple[float, ...]
+    diameter_mm: float | None = None
+
+
+@dataclass(frozen=True)
 class ExpectedStudy:
     """The state a study must reach: the counts add up to ``arrived``, and no finding is extra.
 
-    ``report_says`` are passages of the report's conclusion.
+    ``report_says`` are passages of the report's conclusion. ``findings`` are what the
+    general-purpose model points at, ``model_findings`` the results of specialised models.
+    ``shadow`` names the analyses whose output must be stored and must not be shown.
     """
 
     modality: str
@@ -63,6 +102,8 @@ class ExpectedStudy:
     report_says: tuple[str, ...] = ()
     report_status: str = "preliminary"
     alert: bool = False
+    model_findings: tuple[ExpectedModelFinding, ...] = ()
+    shadow: tuple[str, ...] = ()
 
     def mismatches(self, found: Sequence[FoundFinding]) -> tuple[str, ...]:
         """Return in words which anomaly is missing from ``found`` or unexpected in it.
@@ -81,6 +122,27 @@ class ExpectedStudy:
             if not any(e.matches(*f) for e in self.findings)
         ]
         return (*missing, *unexpected)
+
+    def model_mismatches(self, found: Sequence[FoundModelFinding]) -> tuple[str, ...]:
+        """Return in words which model finding is missing from ``found`` or unexpected in it."""
+        missing = [
+            f"{e.code} within {e.tolerance} of {e.centre} was not found"
+            for e in self.model_findings
+            if not any(e.matches(*f) for f in found)
+        ]
+        unexpected = [
+            f"{f.code} at {f.centre} ({f.diameter_mm} mm) is not expected"
+            for f in found
+            if not any(e.matches(*f) for e in self.model_findings)
+        ]
+        return (*missing, *unexpected)
+
+    def shadow_mismatches(self, stored: Iterable[str], shown: Iterable[str]) -> tuple[str, ...]:
+        """Return in words which shadow analysis left no output, or one that is shown."""
+        kept, seen = set(stored), set(shown)
+        lost = [f"no output of {name} was stored" for name in self.shadow if name not in kept]
+        leaked = [f"the output of {name} is shown" for name in self.shadow if name in seen]
+        return (*lost, *leaked)
 
 
 def outcomes(**counts: int) -> MappingProxyType[str, int]:

@@ -126,6 +126,25 @@ def test_the_nodule_lies_where_the_catalogue_says(written: Path) -> None:
     assert list(expected.instance_numbers) == crossed
 
 
+def test_the_radiographs_differ_only_in_the_thorax_half_that_has_the_pneumothorax(
+    written: Path,
+) -> None:
+    (without,) = datasets(written / "dx-chest")
+    (ds,) = datasets(written / "dx-chest-pneumothorax")
+    changed = ds.pixel_array != without.pixel_array
+    rows, columns = np.nonzero(changed)
+    assert columns.max() < ds.Columns / 2
+    assert rows.min() > 0.1 * ds.Rows
+    (finding,) = STUDIES["dx-chest-pneumothorax"].expected.model_findings
+    x, y = finding.centre
+    band = slice(int(y * ds.Rows) - 4, int(y * ds.Rows) + 5)
+    darker = np.median(ds.pixel_array[band].astype(int) - without.pixel_array[band], axis=0)
+    beyond, lung = (darker[int(f * ds.Columns)] for f in (x - 0.08, x + 0.08))
+    assert beyond < -100, "air without lung is darker"
+    assert abs(lung) < 100
+    assert darker.max() > 30, "the pleura is a bright line"
+
+
 def test_ct_values_are_calibrated(written: Path) -> None:
     (ds,) = [d for d in datasets(written / "ct-chest-nodule") if d.InstanceNumber == 36]
     hu = ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
