@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wetread.core.findings import Region
-
-if TYPE_CHECKING:
-    from wetread.core.predictions.linear_head import LinearHead
+from wetread.core.predictions.linear_head import LinearHead
 
 MALFORMED = "MALFORMED"
 """The code of an answer that is not what the model's contract says."""
