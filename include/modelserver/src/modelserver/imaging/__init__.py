@@ -1,0 +1,1 @@
+"""DICOM objects and pictures as arrays whose voxels have a place in the patient."""
