@@ -98,6 +98,16 @@ def test_the_facts_of_an_image() -> None:
         patient=token(f"id\x1f\x1f{image.PatientID}"),
         series_number=1,
         instance_number=1,
+        body_part="CHEST",
+        attributes=(
+            ("PatientPosition", "HFS"),
+            ("SliceThickness", "5"),
+            ("PixelSpacing", "1\\1"),
+            ("Rows", "32"),
+            ("Columns", "32"),
+            ("PhotometricInterpretation", "MONOCHROME2"),
+            ("KVP", "120"),
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +61,7 @@ def test_the_first_findings_count_all_that_arrived(case: tuple[Manifest, frozens
     assert before.counts.arrived == len(manifest.arrivals) + len(known_already)
     waiting = {o.sop_instance_uid for o in before.outcomes if o.reason == ANALYSIS_MISSING}
     assert waiting == {uid for row in plan.rows for uid in row.sop_instance_uids}
-    assert before.missing_rows == tuple(row.row_id for row in plan.rows)
+    assert [name.row_id for name in before.missing] == [row.row_id for row in plan.rows]
     assert before.created_at == manifest.sealed_at
     assert before.counts.analysed == 0
 
@@ -114,6 +114,6 @@ def test_the_label_counts_frames_and_names_nobody() -> None:
 def test_an_empty_study_is_an_empty_plan() -> None:
     plan = make_plan(sealed([]))
     before = findings_before_analysis(sealed([]), plan, "d")
-    assert asdict(plan) == {"rows": (), "skipped": ()}
+    assert (plan.rows, plan.skipped, plan.unmatched, plan.analyses) == ((), (), (), {})
     assert before.counts.arrived == 0
-    assert before.missing_rows == ()
+    assert before.missing == ()

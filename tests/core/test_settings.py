@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wetread.core.errors import PermanentError
-from wetread.core.settings import Settings, settings_from_json
+from wetread.core.settings import Settings, default_of, settings_from_json
 
 NAMES = [field.name for field in fields(Settings)]
 CHANGE_FINDINGS = {
@@ -35,6 +35,8 @@ def changed(value: Any) -> Any:
         return "CT=every:4"
     if isinstance(value, bool):
         return not value
+    if isinstance(value, dict):
+        return {"vision": {"mode": "shadow"}}
     return value / 2 if isinstance(value, float) else value + ("x" if isinstance(value, str) else 1)
 
 
@@ -85,7 +87,7 @@ def test_an_unknown_setting_is_refused(name: str) -> None:
     assert "there is no setting called" in refusal(json.dumps({name: 1}))
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(Settings) if type(f.default) is int])
+@pytest.mark.parametrize("name", [f.name for f in fields(Settings) if type(default_of(f)) is int])
 @pytest.mark.parametrize("value", [0, -1])
 def test_counts_and_sizes_are_positive(name: str, value: int) -> None:
     assert f"{name} must be at least 1" in refusal(json.dumps({name: value}))

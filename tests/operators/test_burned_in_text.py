@@ -85,7 +85,7 @@ def analyse(
     pipeline: Pipeline, study: str, vision: Vision, detector: TextDetector, policy: str = "mask"
 ) -> Any:
     uids = (f"{study}.1.1", f"{study}.1.2")
-    row = PlanRow("01", f"{study}.1", "OT", uids, "OT", 2, 4)
+    row = PlanRow("01", (f"{study}.1",), "OT", uids, "OT", 2, 4, ("vision",))
     analysis = SeriesAnalysis(
         pipeline.installation.dicomweb,
         cast(VisionClient, vision),

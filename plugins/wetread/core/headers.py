@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 
 from pydicom.datadict import tag_for_keyword
@@ -68,11 +69,22 @@ class Header:
 
     def attribute(self, keyword: str) -> tuple[str, ...]:
         """Return the values of a keyword of ``routing/attributes.toml``; none if it is missing."""
+        if keyword in _FIELDS:
+            return kept_values(keyword, _FIELDS[keyword](self))
         value = next((value for name, value in self.attributes if name == keyword), "")
         return tuple(value.split("\\")) if value else ()
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+_FIELDS: Mapping[str, Callable[[Header], tuple[str, ...]]] = MappingProxyType(
+    {
+        "SOPClassUID": lambda header: (header.sop_class_uid,),
+        "ImageType": lambda header: header.image_type,
+    }
+)
+"""What routing may ask for and a header has a field for."""
 
 
 def header_from_dict(stored: dict[str, Any]) -> Header:
@@ -193,6 +205,8 @@ def _header(
 
 def _attributes(dataset: Dataset) -> Iterator[tuple[str, str]]:
     for keyword in routing_attributes():
+        if keyword in _FIELDS:
+            continue
         with suppress(Exception):  # as below: an unusable value is an absent one
             value = dataset.get(keyword)
             values = value if isinstance(value, MultiValue) else [value]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from wetread.core.canonical import digest
 from wetread.core.errors import problem
 from wetread.core.pixels.burned_in.rules import TextPolicy
 from wetread.core.pixels.sampling_rules import parse_overrides
+from wetread.core.routing.table import (
+    AnalysisTable,
+    changed_analyses,
+    shipped_analyses,
+    table_to_json,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,10 @@ class Settings:
     """Instances fetched from the DICOM store at a time, per task."""
     frame_limit_bytes: int = 512 * 2**20
     """A frame whose decoded size exceeds this is not decoded."""
+    analyses: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Changes to the [analyses](analyses.md) by id: fields, or ``null`` to take one out."""
+    model_image: str = ""
+    """URI of the container image of the models that ``platform_setup`` deploys; empty: none."""
 
     def __post_init__(self) -> None:
         for name in _POSITIVE:
@@ -68,6 +79,15 @@ class Settings:
             raise problem(
                 "settings-invalid", "sampling must hold rules such as CT=every:4 US=key:8."
             ) from None
+        try:
+            _ = self.analysis_table
+        except ValueError as error:
+            raise problem("settings-invalid", f"analyses: {error}") from None
+
+    @cached_property
+    def analysis_table(self) -> AnalysisTable:
+        """The analyses of this installation: those that ship with Wetread, and its changes."""
+        return changed_analyses(shipped_analyses(), self.analyses)
 
     @property
     def vision_features(self) -> int:
@@ -76,17 +96,28 @@ class Settings:
 
     @property
     def analysis(self) -> dict[str, Any]:
-        """The settings that change what an analysis finds."""
-        return {name: value for name, value in asdict(self).items() if name in _ANALYSIS}
+        """The settings that change what an analysis finds, with the whole table of analyses."""
+        return self._common | {"analyses": table_to_json(self.analysis_table)}
 
     @property
     def analysis_digest(self) -> str:
-        """The digest of the settings that change what an analysis finds."""
-        return digest(self.analysis)
+        """The digest of the settings that change what any analysis finds.
+
+        The table is not part of it: a study depends only on the rows that its plan uses.
+        """
+        return digest(self._common)
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _ANALYSIS - {"analyses"}}
 
     def with_analysis(self, sealed: Mapping[str, Any]) -> Settings:
         """Return these settings as they were for the analysis when a version was sealed."""
-        return replace(self, **{name: sealed[name] for name in _ANALYSIS & sealed.keys()})
+        kept = {name: sealed[name] for name in _ANALYSIS & sealed.keys()}
+        if "analyses" in kept:
+            rows = {row["id"]: row for row in kept["analyses"]}
+            kept["analyses"] = {**dict.fromkeys(shipped_analyses()), **rows}
+        return replace(self, **kept)
 
 
 _POSITIVE = (
@@ -108,6 +139,7 @@ _ANALYSIS = frozenset(
         "detect_text",
         "burned_in_text",
         "frame_limit_bytes",
+        "analyses",
     }
 )
 
@@ -129,8 +161,13 @@ def settings_from_json(text: str) -> Settings:
     return Settings(**_checked(stored))
 
 
+def default_of(setting: Field[Any]) -> Any:
+    """Return the default of a field of :class:`Settings`."""
+    return getattr(Settings(), setting.name)
+
+
 def _checked(stored: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    kinds = {setting.name: type(default_of(setting)) for setting in fields(Settings)}
     checked = {}
     for name, value in stored.items():
         if name not in kinds:

@@ -15,7 +15,7 @@ from wetread.core.findings import ImageReference
 from wetread.core.pixels.geometry import number_of_frames, order_frames
 from wetread.core.pixels.metadata import Metadata, integer, items, text, values
 from wetread.core.pixels.policy import modality_rule
-from wetread.core.pixels.sampling_rules import SamplingRule, parse_overrides
+from wetread.core.pixels.sampling_rules import SamplingRule, parse_overrides, parse_sampling
 from wetread.core.settings import Settings
 
 PYRAMID_LEVEL = "pyramid-level"
@@ -30,13 +30,15 @@ class Sampling:
     ----------
     frames_per_series : N of the rules that name none
     overrides : rules that replace those of ``policy.toml``, by modality
+    own : the rule of an analysis that has one; it goes before all others
     """
 
     frames_per_series: int
     overrides: Mapping[str, SamplingRule] = field(default_factory=lambda: MappingProxyType({}))
+    own: SamplingRule | None = None
 
     def rule(self, modality: str) -> SamplingRule:
-        return self.overrides.get(modality) or modality_rule(modality).sampling
+        return self.own or self.overrides.get(modality) or modality_rule(modality).sampling
 
     def limit(self, modality: str) -> int:
         return self.rule(modality).number or self.frames_per_series
@@ -46,9 +48,16 @@ class Sampling:
         return PYRAMID_LEVEL if self.rule(modality).way == "tiles" else NOT_SAMPLED
 
 
-def sampling_of(settings: Settings) -> Sampling:
-    """Return how an installation with these settings samples."""
-    return Sampling(settings.sampled_frames_per_series, parse_overrides(settings.sampling))
+def sampling_of(settings: Settings, own: str = "") -> Sampling:
+    """Return how an installation with these settings samples.
+
+    ``own`` is the rule of an analysis; an empty one leaves it to the modality.
+    """
+    return Sampling(
+        settings.sampled_frames_per_series,
+        parse_overrides(settings.sampling),
+        parse_sampling(own) if own else None,
+    )
 
 
 def sample_evenly(n: int, limit: int) -> tuple[int, ...]:

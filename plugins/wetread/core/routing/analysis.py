@@ -13,7 +13,6 @@ from wetread.core.canonical import digest
 from wetread.core.pixels.sampling_rules import parse_sampling
 from wetread.core.routing.attributes import Form, code_value, routing_attributes
 from wetread.core.routing.conditions import Condition, Range
-from wetread.core.routing.finding_codes import finding_codes
 from wetread.core.terminology import terminology
 
 ANY_MODALITY: Final = ("*",)
@@ -22,6 +21,7 @@ TIMEOUT_LIMIT_SECONDS: Final = 3600
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ENDPOINT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,126}[A-Za-z0-9])?")
+_HEAD = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/[A-Za-z0-9._/-]{1,500}\.json")
 _CARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.md")
 
 
@@ -59,6 +59,12 @@ class Adapter(StrEnum):
     MEDGEMMA = "medgemma"
 
 
+EMBEDDING_ADAPTERS: Final = frozenset(
+    {Adapter.CXR_FOUNDATION, Adapter.PATH_FOUNDATION, Adapter.MEDSIGLIP}
+)
+"""Their models answer with vectors, which a linear head turns into scores."""
+
+
 class Mode(StrEnum):
     """Whether anybody sees what the model says."""
 
@@ -92,6 +98,8 @@ class Analysis:
     timeout_seconds: int = 60
     mode: Mode = Mode.LIVE
     findings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    head: str = ""
+    prompt: str = ""
     card: str = ""
 
     def __post_init__(self) -> None:
@@ -216,13 +224,33 @@ _RULES: tuple[tuple[str, Callable[[Analysis], bool], str], ...] = (
     ),
     (
         "findings",
-        lambda a: a.findings.keys() <= finding_codes().keys(),
-        "must be codes of findings.toml.",
+        lambda a: a.findings.keys() <= terminology().findings.keys(),
+        "must be finding codes of terminology.toml.",
     ),
     (
         "findings",
         lambda a: all(0 < threshold <= 1 for threshold in a.findings.values()),
         "must have thresholds above 0 and up to 1.",
+    ),
+    (
+        "findings",
+        lambda a: a.adapter is not Adapter.MEDGEMMA or not a.findings,
+        "cannot come of medgemma: its answers are free text, which is never read as a finding.",
+    ),
+    (
+        "head",
+        lambda a: bool(a.head) == bool(a.adapter in EMBEDDING_ADAPTERS and a.findings),
+        "is needed where findings come of embeddings, and nowhere else.",
+    ),
+    (
+        "head",
+        lambda a: not a.head or bool(_HEAD.fullmatch(a.head)),
+        "must be the gs:// address of a JSON file.",
+    ),
+    (
+        "prompt",
+        lambda a: bool(a.prompt.strip()) == (a.adapter is Adapter.MEDGEMMA),
+        "is needed for medgemma, and for nothing else.",
     ),
     (
         "card",

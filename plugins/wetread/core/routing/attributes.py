@@ -65,7 +65,8 @@ def kept_values(keyword: str, values: Sequence[Any]) -> tuple[str, ...]:
     """Return the values of an attribute as routing compares them; none where one is unfit."""
     if not 0 < len(values) <= VALUES_LIMIT:
         return ()
-    written = tuple(map(_WRITERS[routing_attributes()[keyword].form], values))
+    write = _WRITERS[routing_attributes()[keyword].form]
+    written = tuple("" if value is None else write(value) for value in values)
     return written if all(written) else ()
 
 

@@ -168,6 +168,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "timeout_seconds": _seconds,
         "mode": _one_of(Mode),
         "findings": _thresholds,
+        "head": _text,
+        "prompt": _text,
         "card": _text,
     }
 )
