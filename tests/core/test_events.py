@@ -12,28 +12,37 @@ import pytest
 from wetread.core.errors import PermanentError, catalogue
 from wetread.core.events import (
     SCHEMA_VERSION,
+    AnalysisEvent,
+    AnalysisOutcome,
     FailureEvent,
     FailureOutcome,
     StudyEvent,
     StudyOutcome,
     failure_event,
+    score_histogram,
     study_event,
 )
 from wetread.core.findings import (
+    Absence,
     AnalysisFindings,
+    AnalysisName,
     AnalysisSource,
+    Finding,
+    ImageReference,
     InstanceOutcome,
     StudyFindings,
 )
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "events.md").read_text("utf-8")
 KEY = "k1-abcdefghijklmnopqrstuvwxyz"
+SOURCE = AnalysisSource("cloud-vision", "v1", "c" * 64)
 
 
-def findings(*modalities: str, missing: tuple[str, ...] = ()) -> StudyFindings:
-    source = AnalysisSource("cloud-vision", "v1", "c" * 64)
+def findings(*modalities: str, missing: tuple[AnalysisName, ...] = ()) -> StudyFindings:
     analyses = tuple(
-        AnalysisFindings(f"row-{n}", f"2.25.{n}", modality, source, "2026-11-22T08:21:10Z")
+        AnalysisFindings(
+            f"row-{n}", "vision", f"2.25.{n}", modality, SOURCE, "2026-11-22T08:21:10Z"
+        )
         for n, modality in enumerate(modalities)
     )
     outcomes = (InstanceOutcome("2.25.9", "2.25.8", "localizer"),)
@@ -59,6 +68,25 @@ def a_failure_event(code: str = "import-incomplete") -> FailureEvent:
     )
 
 
+def an_analysis_event() -> AnalysisEvent:
+    made = AnalysisFindings("s01", "nodule", "2.25.1", "CT", SOURCE, "2026-11-22T08:21:10Z")
+    return AnalysisEvent(
+        study_key=KEY,
+        version=2,
+        row="s01",
+        analysis="nodule",
+        mode="shadow",
+        outcome=AnalysisOutcome.SUCCEEDED,
+        code=None,
+        images=60,
+        findings=0,
+        candidates=0,
+        scores=score_histogram(made),
+        seconds=1.5,
+        versions={"nodule": "3"},
+    )
+
+
 def documented(event: str) -> dict[str, str]:
     """Return the fields of an event's table by name, with their type."""
     section = PAGE.split(f"## `{event}`")[1].split("\n## ")[0]
@@ -71,13 +99,16 @@ JSON_TYPES = {
     "integer": int,
     "number": (int, float),
     "object": dict,
+    "list": list,
     "text or null": (str, type(None)),
     "integer or null": (int, type(None)),
 }
 
 
-@pytest.mark.parametrize("event", [a_study_event(), a_failure_event()], ids=lambda e: e.event)
-def test_the_page_and_the_line_agree(event: StudyEvent | FailureEvent) -> None:
+@pytest.mark.parametrize(
+    "event", [a_study_event(), an_analysis_event(), a_failure_event()], ids=lambda e: e.event
+)
+def test_the_page_and_the_line_agree(event: StudyEvent | AnalysisEvent | FailureEvent) -> None:
     line = json.loads(event.json_line())
     fields = documented(event.event)
     assert set(line) == set(fields)
@@ -86,7 +117,7 @@ def test_the_page_and_the_line_agree(event: StudyEvent | FailureEvent) -> None:
     assert line["schema_version"] == SCHEMA_VERSION
 
 
-@pytest.mark.parametrize("outcome", [*StudyOutcome, *FailureOutcome])
+@pytest.mark.parametrize("outcome", [*StudyOutcome, *AnalysisOutcome, *FailureOutcome])
 def test_the_page_names_every_outcome(outcome: str) -> None:
     assert f"`{outcome}`" in PAGE
 
@@ -94,7 +125,7 @@ def test_the_page_names_every_outcome(outcome: str) -> None:
 def test_the_line_is_canonical() -> None:
     line = a_study_event().json_line()
     assert line == (
-        '{"anomalies":0,"event":"study","findings":0,'
+        '{"anomalies":0,"candidates":0,"event":"study","findings":0,'
         '"images":0,"instances":{"analysed":0,"quarantined":0,"skipped":1,"unsupported":0},"masked_images":0,'
         '"modality":"CT+PT","outcome":"complete","schema_version":1,"seconds":12.346,'
         f'"study_key":"{KEY}","version":2,'
@@ -102,12 +133,27 @@ def test_the_line_is_canonical() -> None:
     )
 
 
+def test_the_histogram_counts_every_score_also_the_ends() -> None:
+    image = ImageReference("2.25.1", "2.25.1.1", "1.2.840.10008.5.1.4.1.1.2")
+    made = AnalysisFindings(
+        "s01",
+        "nodule",
+        "2.25.1",
+        "CT",
+        SOURCE,
+        "2026-11-22T08:21:10Z",
+        findings=tuple(Finding("pulmonary-nodule", score, 0.5, image) for score in (1.0, 0.55)),
+        absences=(Absence("pneumothorax", 0.0, 0.5),),
+    )
+    assert score_histogram(made) == (1, 0, 0, 0, 0, 1, 0, 0, 0, 1)
+
+
 @pytest.mark.parametrize(
     ("study", "outcome"),
     [
         (findings("CT"), StudyOutcome.COMPLETE),
-        (findings("CT", missing=("row-5",)), StudyOutcome.INCOMPLETE),
-        (findings(missing=("row-5",)), StudyOutcome.INCOMPLETE),
+        (findings("CT", missing=(AnalysisName("row-5", "vision"),)), StudyOutcome.INCOMPLETE),
+        (findings(missing=(AnalysisName("row-5", "vision"),)), StudyOutcome.INCOMPLETE),
         (findings(), StudyOutcome.NOTHING_TO_ANALYSE),
     ],
 )

@@ -15,13 +15,17 @@ from tests.core.cases import CT_IMAGE_STORAGE, KEY, STUDY, reason_codes, stamp
 from wetread.core.canonical import canonical_json
 from wetread.core.findings import (
     ANALYSIS_MISSING,
+    Absence,
     AnalysisFindings,
     AnalysisSource,
     Candidate,
     CandidateKind,
+    Finding,
     ImageLabel,
     ImageReference,
     InstanceOutcome,
+    Mask,
+    Measurement,
     Region,
     StudyFindings,
     analysis_from_json,
@@ -34,6 +38,9 @@ SOURCE = AnalysisSource("google-cloud-vision", "v1", "d" * 64)
 SCORES = st.floats(0, 1).map(lambda value: round(value, 4))
 LABELS = st.builds(ImageLabel, st.text(max_size=8), SCORES)
 REGIONS = st.builds(Region, SCORES, SCORES, SCORES, SCORES)
+POINTS = st.tuples(*[st.floats(-500, 500).map(lambda value: round(value, 2))] * 3)
+MASKS = st.builds(Mask, st.just((STUDY,)), *[st.integers(0, 9)] * 4, st.just("gA=="))
+ABSENCES = st.builds(Absence, st.just("pneumothorax"), SCORES, SCORES)
 ROW_REASONS = [*reason_codes(Outcome.ANALYSED), "not-sampled", "pixels-unreadable"]
 KNOWN_REASONS = ["not-dicom", "localizer", "store-refused"]
 
@@ -46,6 +53,7 @@ def rows(draw: st.DrawFn, number: int = 1) -> AnalysisFindings:
     image = ImageReference(series, uids[0], CT_IMAGE_STORAGE, draw(st.none() | st.just(1)))
     return AnalysisFindings(
         row_id=f"s{number:02d}",
+        analysis_id="vision",
         series_instance_uid=series,
         modality="CT",
         source=SOURCE,
@@ -66,6 +74,26 @@ def rows(draw: st.DrawFn, number: int = 1) -> AnalysisFindings:
             )
         ),
         labels=tuple(draw(st.lists(LABELS, max_size=2))),
+        is_specialised=draw(st.booleans()),
+        findings=tuple(
+            draw(
+                st.lists(
+                    st.builds(
+                        Finding,
+                        st.just("pulmonary-nodule"),
+                        SCORES,
+                        SCORES,
+                        st.just(image),
+                        st.none() | REGIONS,
+                        st.none() | POINTS,
+                        st.just((Measurement("diameter", 8.1, "mm"),)) | st.just(()),
+                        st.none() | MASKS,
+                    ),
+                    max_size=2,
+                )
+            )
+        ),
+        absences=tuple(draw(st.lists(ABSENCES, max_size=1))),
         outcomes=tuple(
             InstanceOutcome(uid, series, draw(st.sampled_from(ROW_REASONS))) for uid in uids
         ),
@@ -93,7 +121,7 @@ def studies(draw: st.DrawFn) -> tuple[StudyFindings, list[AnalysisFindings]]:
         settings_digest="b",
         created_at=stamp(-1),
         outcomes=(*known, *waiting),
-        missing_rows=tuple(row.row_id for row in planned),
+        missing=tuple(row.name for row in planned),
     )
     return base, planned
 
@@ -157,7 +185,7 @@ def test_the_counts_always_add_up_to_what_arrived(
     assert Counter(o.reason for o in merged.outcomes) == of_rows + known + Counter(
         {ANALYSIS_MISSING: left}
     )
-    assert set(merged.missing_rows) == {r.row_id for r in planned} - {r.row_id for r in done}
+    assert set(merged.missing) == {r.name for r in planned} - {r.name for r in done}
     assert merged.created_at == max([base.created_at, *(row.created_at for row in done)])
 
 
@@ -167,6 +195,7 @@ def test_a_study_shows_what_its_rows_show(
 ) -> None:
     base, planned = study
     merged = merge(base, planned)
+    assert merged.findings == tuple(f for row in planned for f in row.findings)
     assert merged.candidates == tuple(c for row in planned for c in row.candidates)
     assert merged.anomalies == tuple(
         c for c in merged.candidates if c.kind is CandidateKind.ANOMALY
@@ -177,14 +206,32 @@ def test_an_outcome_that_is_known_is_not_replaced_by_a_row() -> None:
     refused = InstanceOutcome("2.25.7.1.1", "2.25.7.1", "store-refused")
     base = StudyFindings(KEY, 1, STUDY, "a", "b", stamp(0), outcomes=(refused,))
     analysed = replace(refused, reason="analysed")
-    row = AnalysisFindings("s01", "2.25.7.1", "CT", SOURCE, stamp(1), outcomes=(analysed,))
+    row = AnalysisFindings(
+        "s01", "vision", "2.25.7.1", "CT", SOURCE, stamp(1), outcomes=(analysed,)
+    )
     assert merge(base, [row]).outcomes == (refused,)
 
 
 def test_the_hundredth_row_follows_the_ninety_ninth() -> None:
     base = StudyFindings(KEY, 1, STUDY, "a", "b", stamp(0))
-    made = [AnalysisFindings(f"s{n:02d}", STUDY, "MR", SOURCE, stamp(1)) for n in range(1, 111)]
+    made = [
+        AnalysisFindings(f"s{n:02d}", "vision", STUDY, "MR", SOURCE, stamp(1))
+        for n in range(1, 111)
+    ]
     assert list(merge(base, made[::-1]).analyses) == made
+
+
+@given(st.permutations(["not-sampled", "analysed", "pixels-unreadable"]))
+def test_an_image_is_analysed_when_any_analysis_looked_at_it(reasons: list[str]) -> None:
+    waiting = InstanceOutcome("2.25.7.1.1", "2.25.7.1", ANALYSIS_MISSING)
+    known = StudyFindings(KEY, 1, STUDY, "a", "b", stamp(0), outcomes=(waiting,))
+    for number, reason in enumerate(reasons):
+        outcome = replace(waiting, reason=reason)
+        made = AnalysisFindings(
+            "s01", f"model-{number}", "2.25.7.1", "CT", SOURCE, stamp(1), outcomes=(outcome,)
+        )
+        known = merge(known, [made])
+    assert [o.reason for o in known.outcomes] == ["analysed"]
 
 
 @pytest.mark.parametrize(

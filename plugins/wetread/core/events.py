@@ -14,13 +14,15 @@ from typing import Any, ClassVar, Final
 
 from wetread.core.canonical import canonical_json
 from wetread.core.errors import PermanentError, catalogue, problem
-from wetread.core.findings import StudyFindings
+from wetread.core.findings import AnalysisFindings, StudyFindings
 from wetread.core.identity import STUDY_KEY_PATTERN
 from wetread.core.outcomes import OutcomeCounts
 from wetread.core.terminology import public_modalities, public_modality
 
 SCHEMA_VERSION: Final = 1
 _SECONDS_DECIMALS: Final = 3
+_SCORE_BINS: Final = 10
+"""Bins of a score histogram, each a tenth wide; the last holds 1, too."""
 
 
 class StudyOutcome(StrEnum):
@@ -55,11 +57,48 @@ class StudyEvent:
     outcome: StudyOutcome
     instances: OutcomeCounts
     findings: int
+    candidates: int
     anomalies: int
     images: int
     vision_units: int
     masked_images: int
     withheld_images: int
+    seconds: float
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def json_line(self) -> str:
+        return _json_line(self.event, self)
+
+
+class AnalysisOutcome(StrEnum):
+    """How one analysis of one plan row ended."""
+
+    SUCCEEDED = "succeeded"
+    """Its findings are stored."""
+    FAILED = "failed"
+    """The report names it as missing, unless it is a shadow."""
+
+
+@dataclass(frozen=True)
+class AnalysisEvent:
+    """One model's work on one plan row; ``seconds`` that it took, ``code`` of its error if any.
+
+    ``scores`` counts every score that the model gave, also below its threshold, by tenths.
+    """
+
+    event: ClassVar[str] = "analysis"
+
+    study_key: str
+    version: int
+    row: str
+    analysis: str
+    mode: str
+    outcome: AnalysisOutcome
+    code: str | None
+    images: int
+    findings: int
+    candidates: int
+    scores: tuple[int, ...]
     seconds: float
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -107,7 +146,8 @@ def study_event(
         modality=public_modalities(analysis.modality for analysis in findings.analyses),
         outcome=_study_outcome(findings),
         instances=findings.counts,
-        findings=len(findings.candidates),
+        findings=len(findings.findings),
+        candidates=len(findings.candidates),
         anomalies=len(findings.anomalies),
         images=findings.images,
         vision_units=findings.vision_units,
@@ -116,6 +156,14 @@ def study_event(
         seconds=seconds,
         versions={**versions, **models},
     )
+
+
+def score_histogram(findings: AnalysisFindings) -> tuple[int, ...]:
+    """Return how many scores lie in each tenth of 0..1."""
+    bins = [0] * _SCORE_BINS
+    for seen in (*findings.findings, *findings.absences, *findings.candidates):
+        bins[min(int(seen.score * _SCORE_BINS), _SCORE_BINS - 1)] += 1
+    return tuple(bins)
 
 
 def failure_event(
@@ -153,12 +201,12 @@ def failure_event(
 
 
 def _study_outcome(findings: StudyFindings) -> StudyOutcome:
-    if findings.missing_rows:
+    if findings.missing:
         return StudyOutcome.INCOMPLETE
     return StudyOutcome.COMPLETE if findings.analyses else StudyOutcome.NOTHING_TO_ANALYSE
 
 
-def _json_line(event: str, record: StudyEvent | FailureEvent) -> str:
+def _json_line(event: str, record: StudyEvent | AnalysisEvent | FailureEvent) -> str:
     if record.study_key is not None and not re.fullmatch(STUDY_KEY_PATTERN, record.study_key):
         raise problem("result-invalid", f"the {event} event's study key is none.")
     fields: dict[str, Any] = asdict(record)

@@ -39,6 +39,11 @@ def reasons() -> Mapping[str, Reason]:
     )
 
 
+def is_analysed(reason_code: str) -> bool:
+    """Tell whether a reason means that the instance was analysed."""
+    return reasons()[reason_code].outcome is Outcome.ANALYSED
+
+
 @dataclass(frozen=True)
 class OutcomeCounts:
     """How many instances came to each outcome; the four add up to what arrived."""

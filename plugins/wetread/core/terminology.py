@@ -32,11 +32,20 @@ class Concept:
 
 
 @dataclass(frozen=True)
+class FindingConcept(Concept):
+    """What a specialised model may find, its name in reports, and its body site if it has one."""
+
+    label: str
+    site: Concept | None = None
+
+
+@dataclass(frozen=True)
 class Terminology:
     """The whole table, resolved to concepts."""
 
     systems: Mapping[str, str]
     concepts: Mapping[str, Concept]
+    findings: Mapping[str, FindingConcept]
     modalities: Mapping[str, Concept]
     body_parts: Mapping[str, Concept]
     procedures: Mapping[tuple[str, str], Concept]
@@ -63,11 +72,15 @@ def read_terminology(text: str) -> Terminology:
     table = tomllib.loads(text)
     systems = table["system"]
     concepts = {name: _concept(systems, row) for name, row in table["concept"].items()}
-    if unsourced := [name for name, row in table["concept"].items() if not row["source"]]:
+    rows = [*table["concept"].items(), *table["finding"].items()]
+    if unsourced := [name for name, row in rows if not row["source"]]:
         raise ValueError(f"without a source: {unsourced}")
     return Terminology(
         systems=MappingProxyType(systems),
         concepts=MappingProxyType(concepts),
+        findings=MappingProxyType(
+            {name: _finding(systems, concepts, row) for name, row in table["finding"].items()}
+        ),
         modalities=MappingProxyType(
             {
                 code: _concept(systems, {"system": "dcm", "code": code, "display": display})
@@ -89,6 +102,14 @@ def _concept(systems: Mapping[str, str], row: Mapping[str, str]) -> Concept:
     if not (concept.system and concept.code and concept.display):
         raise ValueError(f"empty field in {dict(row)}")
     return concept
+
+
+def _finding(
+    systems: Mapping[str, str], concepts: Mapping[str, Concept], row: Mapping[str, str]
+) -> FindingConcept:
+    known = _concept(systems, row)
+    site = concepts[row["site"]] if row["site"] else None
+    return FindingConcept(known.system, known.code, known.display, row["label"], site)
 
 
 def _procedures(
@@ -116,6 +137,17 @@ def concept(name: str) -> Concept:
         The table has no such concept.
     """
     return terminology().concepts[name]
+
+
+def finding_concept(code: str) -> FindingConcept:
+    """Return the concept of a finding code, such as ``pneumothorax``.
+
+    Raises
+    ------
+    KeyError
+        The table has no such finding.
+    """
+    return terminology().findings[code]
 
 
 def system(name: str) -> str:

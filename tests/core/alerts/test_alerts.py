@@ -21,6 +21,7 @@ from wetread.core.findings import (
     AnalysisSource,
     Candidate,
     CandidateKind,
+    Finding,
     ImageReference,
     StudyFindings,
 )
@@ -31,7 +32,7 @@ STUDY_UID = "2.25.424242"
 VISION = AnalysisSource("cloud-vision", "v1", "c" * 64)
 LUNG = AnalysisSource("lung", "3", "d" * 64)
 LUNG_RULE = """
-[rule.pneumothorax]
+[rule.collapsed-lung-candidate]
 kind = "anomaly"
 source = "lung"
 labels = ["pneumothorax"]
@@ -50,7 +51,13 @@ def analysis(
 ) -> AnalysisFindings:
     created_at = "2026-11-22T08:21:10Z"
     return AnalysisFindings(
-        f"{source.name}-row", f"{STUDY_UID}.1", modality, source, created_at, candidates
+        f"{source.name}-row",
+        "vision",
+        f"{STUDY_UID}.1",
+        modality,
+        source,
+        created_at,
+        candidates=candidates,
     )
 
 
@@ -101,9 +108,25 @@ def test_a_candidate_raises_the_most_urgent_alert_and_no_other() -> None:
     )
     alerts = critical_alerts(found, rules)
     assert [(a.category, a.finding_code) for a in alerts] == [
-        (1, "pneumothorax"),
+        (1, "collapsed-lung-candidate"),
         (3, "anomaly-candidate"),
     ]
+
+
+def test_a_specialised_finding_is_as_urgent_as_its_code_says() -> None:
+    image = ImageReference(f"{STUDY_UID}.1", f"{STUDY_UID}.1.1", "1.2.840.10008.5.1.4.1.1.2")
+    seen = [Finding(code, 0.9, 0.5, image) for code in ("pulmonary-nodule", "pneumothorax")]
+    remark = Finding("burned-in-text", 0.99, 0.5, image)
+    alerts = critical_alerts(study(replace(analysis(source=LUNG), findings=(*seen, remark))))
+    assert [(a.category, a.finding_code) for a in alerts] == [
+        (1, "pneumothorax"),
+        (3, "pulmonary-nodule"),
+    ]
+
+
+def test_a_photograph_model_cannot_raise_the_alert_of_a_finding() -> None:
+    found = study(analysis(candidate(0.99, "Pneumothorax")))
+    assert [alert.finding_code for alert in critical_alerts(found)] == ["anomaly-candidate"]
 
 
 def test_ids_stay_with_the_version_and_change_with_the_next() -> None:
@@ -151,7 +174,7 @@ def test_the_page_names_every_field_and_attribute() -> None:
 
 def test_every_category_of_the_table_is_more_urgent_than_the_next() -> None:
     rules = read_rules(TABLE + LUNG_RULE)
-    assert [rule.category.number for rule in rules] == [1, 3]
+    assert [rule.category.number for rule in rules] == [1, 1, 3, 3]
     due = [rule.category.due_seconds for rule in rules]
     assert due == sorted(due)
     assert alert_rules()[-1].source == "*"

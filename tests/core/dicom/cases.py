@@ -27,6 +27,7 @@ CANDIDATES = (NODULE, DEVICE)
 
 ANALYSIS = AnalysisFindings(
     row_id="s01",
+    analysis_id="vision",
     series_instance_uid="1.2.3.2",
     modality="CT",
     source=AnalysisSource("cloud-vision", "v1", "d" * 64),

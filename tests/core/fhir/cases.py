@@ -14,13 +14,17 @@ from wetread.core.fhir.bundle import build_transaction
 from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.fhir.subject import subject_reference
 from wetread.core.findings import (
+    Absence,
     AnalysisFindings,
+    AnalysisName,
     AnalysisSource,
     Candidate,
     CandidateKind,
+    Finding,
     ImageLabel,
     ImageReference,
     InstanceOutcome,
+    Measurement,
     Region,
     StudyFindings,
 )
@@ -102,6 +106,7 @@ def outcome(number: int, reason: str, series: int = 1) -> InstanceOutcome:
 def ct_analysis(*candidates: Candidate) -> AnalysisFindings:
     return AnalysisFindings(
         row_id="series-1",
+        analysis_id="vision",
         series_instance_uid=f"{STUDY_UID}.1",
         modality="CT",
         source=SOURCE,
@@ -119,12 +124,37 @@ ANOMALY = Candidate(
     CandidateKind.ANOMALY, "Bright region", 0.93, ct_image(3), Region(0.1, 0.25, 0.3, 0.05)
 )
 OBJECT = Candidate(CandidateKind.OBJECT, "Bone", 0.41, ct_image(1))
+NODULE = Finding(
+    code="pulmonary-nodule",
+    score=0.91,
+    threshold=0.5,
+    image=ct_image(2),
+    region=Region(0.4, 0.5, 0.02, 0.02),
+    point_mm=(-61.25, 12.5, 80.0),
+    measurements=(Measurement("diameter", 8.1, "mm"),),
+)
+
+
+def nodule_analysis(*findings: Finding) -> AnalysisFindings:
+    return AnalysisFindings(
+        row_id="series-1",
+        analysis_id="phantom-nodule",
+        series_instance_uid=f"{STUDY_UID}.1",
+        modality="CT",
+        source=AnalysisSource("phantom-nodule", "1", "5e78" * 16, "4711", "sha256:" + "c0" * 32),
+        created_at="2026-11-22T08:21:12Z",
+        is_specialised=True,
+        findings=findings,
+        absences=() if findings else (Absence("pulmonary-nodule", 0.12, 0.5),),
+        outcomes=tuple(outcome(number, "analysed") for number in (1, 2, 3)),
+        images=3,
+    )
 
 
 def study_findings(
     *analyses: AnalysisFindings,
     outcomes: tuple[InstanceOutcome, ...] = (),
-    missing_rows: tuple[str, ...] = (),
+    missing: tuple[AnalysisName, ...] = (),
 ) -> StudyFindings:
     analysed = tuple(o for analysis in analyses for o in analysis.outcomes)
     return StudyFindings(
@@ -136,7 +166,7 @@ def study_findings(
         created_at="2026-11-22T08:21:30Z",
         analyses=analyses,
         outcomes=analysed + outcomes,
-        missing_rows=missing_rows,
+        missing=missing,
     )
 
 
@@ -157,11 +187,14 @@ def transactions() -> dict[str, dict[str, Any]]:
         "candidates": _transaction(
             study_findings(ct_analysis(ANOMALY, OBJECT)), ct_facts(), patient_id="p-1"
         ),
+        "findings": _transaction(
+            study_findings(ct_analysis(OBJECT), nodule_analysis(NODULE)), ct_facts()
+        ),
         "missing_analysis": _transaction(
             study_findings(
                 ct_analysis(OBJECT),
                 outcomes=(outcome(1, "analysis-missing", 2), outcome(9, "truncated", 2)),
-                missing_rows=("series-2",),
+                missing=(AnalysisName("series-2", "vision"),),
             ),
             ct_facts(),
         ),

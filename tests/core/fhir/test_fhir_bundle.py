@@ -32,6 +32,7 @@ from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.fhir.subject import SubjectReference, subject_reference
 from wetread.core.findings import (
     AnalysisFindings,
+    AnalysisName,
     Candidate,
     CandidateKind,
     ImageReference,
@@ -41,6 +42,8 @@ from wetread.core.findings import (
 from wetread.core.outcomes import reasons
 
 NOBODY = SubjectReference()
+SECOND = AnalysisName("series-2", "vision")
+OTHERS = (SECOND, AnalysisName("series-3", "phantom-nodule"))
 
 
 def of_type(bundle: dict[str, Any], resource_type: str) -> list[dict[str, Any]]:
@@ -87,6 +90,7 @@ candidates = st.builds(
 )
 analyses = st.builds(
     AnalysisFindings,
+    AnalysisName,
     row_id=st.sampled_from(["series-1", "series-2"]),
     series_instance_uid=st.just(f"{STUDY_UID}.1"),
     modality=st.sampled_from(["CT", "MR", "", "Wetherby^Quentin"]),
@@ -103,8 +107,8 @@ def studies(draw: st.DrawFn) -> StudyFindings:
         outcome(number, reason)
         for number, reason in enumerate(draw(st.lists(st.sampled_from(list(reasons())))))
     ]
-    missing = draw(st.sets(st.sampled_from(["series-3", "series-4"])))
-    return study_findings(*found, outcomes=tuple(other), missing_rows=tuple(missing))
+    missing = draw(st.sets(st.sampled_from(OTHERS)))
+    return study_findings(*found, outcomes=tuple(other), missing=tuple(missing))
 
 
 @st.composite
@@ -145,17 +149,18 @@ def test_every_transaction_keeps_the_rules(
     assert {entry["request"]["method"] for entry in bundle["entry"]} == {"PUT"}
     for resource_type in ("Observation", "DiagnosticReport"):
         assert {r["status"] for r in of_type(bundle, resource_type)} <= {"preliminary"}
-    assert len(of_type(bundle, "Observation")) == len(findings.candidates)
+    seen = len(findings.findings) + len(findings.candidates)
+    assert len(of_type(bundle, "Observation")) == seen
     (report,) = of_type(bundle, "DiagnosticReport")
-    assert len(report.get("result", [])) == len(findings.candidates)
-    assert all(row in report["conclusion"] for row in findings.missing_rows)
+    assert len(report.get("result", [])) == seen
+    assert all(str(name) in report["conclusion"] for name in findings.missing)
     assert PATIENT_NAME not in written.decode()
 
 
 def test_a_completed_analysis_adds_to_the_report_and_moves_nothing() -> None:
     second = replace(ct_analysis(OBJECT), row_id="series-2", source=replace(SOURCE, name="other"))
     before = build_transaction(
-        study_findings(ct_analysis(ANOMALY), missing_rows=("series-2",)), ct_facts(), NOBODY
+        study_findings(ct_analysis(ANOMALY), missing=(SECOND,)), ct_facts(), NOBODY
     )
     after = build_transaction(study_findings(ct_analysis(ANOMALY), second), ct_facts(), NOBODY)
     urls_before = [entry["request"]["url"] for entry in before["entry"]]

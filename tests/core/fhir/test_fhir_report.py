@@ -12,10 +12,12 @@ from urllib.parse import parse_qsl
 import pytest
 from tests.core.fhir.cases import (
     ANOMALY,
+    NODULE,
     STUDY_UID,
     ct_analysis,
     ct_facts,
     ct_instance,
+    nodule_analysis,
     outcome,
     study_findings,
     transactions,
@@ -26,6 +28,7 @@ from wetread.core.fhir.identifiers import REGION_EXTENSION, Identifier, study_id
 from wetread.core.fhir.imaging_study import imaging_study
 from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.fhir.subject import SubjectReference
+from wetread.core.findings import AnalysisName
 from wetread.core.terminology import system, terminology
 
 DEFINITIONS = Path(__file__).parents[3] / "docs" / "reference" / "fhir"
@@ -47,6 +50,15 @@ def test_the_conclusion_counts_every_instance() -> None:
 
 def test_no_candidate_is_not_a_clean_bill() -> None:
     assert NOTHING_FOUND in conclusion_lines(study_findings(ct_analysis()))
+
+
+def test_the_conclusion_names_findings_with_their_size_and_what_was_not_found() -> None:
+    (line,) = (x for x in conclusion_lines(study_findings(nodule_analysis(NODULE))) if "to be" in x)
+    assert line == "1 finding to be confirmed: Pulmonary nodule 0.91, 8.1 mm (image 2)."
+    nothing = conclusion_lines(study_findings(nodule_analysis()))
+    assert NOTHING_FOUND in nothing
+    assert "Looked for and not found: pulmonary nodule." in nothing
+    assert any("3 images looked at by phantom-nodule 1." in line for line in nothing)
 
 
 def test_the_conclusion_says_where_text_was_masked_or_kept_images_here() -> None:
@@ -74,13 +86,13 @@ def test_missing_analyses_are_named() -> None:
     lines = conclusion_lines(
         study_findings(
             outcomes=(outcome(1, "analysis-missing"), outcome(2, "analysis-missing")),
-            missing_rows=("series-2", "series-1"),
+            missing=(AnalysisName("series-2", "vision"), AnalysisName("series-1", "x")),
         )
     )
     assert "No analysis has succeeded yet." in lines
     assert (
-        "Incomplete: 2 analyses (series-1, series-2), covering 2 instances, not done yet."
-        " The report is completed when they are." in lines
+        "Incomplete: 2 analyses (series-1 x, series-2 vision) not done yet; 2 instances not looked"
+        " at. The report is completed when they are." in lines
     )
 
 

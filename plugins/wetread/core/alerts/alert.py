@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from wetread.core.alerts.rules import Rule, alert_rules
@@ -39,7 +39,7 @@ def critical_alerts(
 ) -> tuple[Alert, ...]:
     """Return the alerts of a study, the most urgent first.
 
-    There is one alert per source and finding code, with the best score: a nodule seen on twelve
+    There is one alert per source and finding code, with the best score: a shadow seen on twelve
     images is one thing to look at. ``rules`` are those of ``alerts.toml`` unless others are given,
     the most urgent first.
     """
@@ -55,10 +55,10 @@ def _raised(
     findings: StudyFindings, rules: Sequence[Rule]
 ) -> Iterator[tuple[AnalysisSource, Alert]]:
     for analysis in findings.analyses:
-        for candidate in analysis.candidates:
-            rule = next((r for r in rules if r.concerns(candidate, analysis.source)), None)
+        for seen in (*analysis.findings, *analysis.candidates):
+            rule = next((r for r in rules if r.concerns(seen, analysis.source)), None)
             if rule:
-                yield analysis.source, _alert(findings, analysis, rule, candidate.score)
+                yield analysis.source, _alert(findings, analysis, rule, seen.score)
 
 
 def _alert(findings: StudyFindings, analysis: AnalysisFindings, rule: Rule, score: float) -> Alert:
@@ -77,5 +77,5 @@ def _alert(findings: StudyFindings, analysis: AnalysisFindings, rule: Rule, scor
 
 def _alert_id(findings: StudyFindings, source: AnalysisSource, finding_code: str) -> str:
     """Name the alert from the study key, not from a UID: the id leaves the protected stores."""
-    parts = [findings.study_key, findings.version, asdict(source), finding_code]
+    parts = [findings.study_key, findings.version, source.identity, finding_code]
     return digest(["alert", *parts])[:_ID_LENGTH]

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from wetread.core.findings import AnalysisSource, Candidate, CandidateKind
+from wetread.core.findings import AnalysisSource, Candidate, CandidateKind, Finding
+from wetread.core.terminology import terminology
 
 ANY_SOURCE = "*"
+_KINDS = frozenset({Finding.kind, *CandidateKind})
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,24 @@ class Rule:
     """A kind of finding that raises an alert; one row of ``alerts.toml``."""
 
     finding_code: str
-    kind: CandidateKind
+    kind: str
     source: str
     labels: frozenset[str]
     minimal_score: float
     category: Category
 
-    def concerns(self, candidate: Candidate, source: AnalysisSource) -> bool:
+    def concerns(self, seen: Finding | Candidate, source: AnalysisSource) -> bool:
         return (
-            candidate.kind is self.kind
+            seen.kind == self.kind
             and self.source in (ANY_SOURCE, source.name)
-            and (not self.labels or candidate.label.lower() in self.labels)
-            and candidate.score >= self.minimal_score
+            and self._names(seen)
+            and seen.score >= self.minimal_score
         )
+
+    def _names(self, seen: Finding | Candidate) -> bool:
+        if isinstance(seen, Finding):
+            return seen.code == self.finding_code
+        return not self.labels or seen.label.lower() in self.labels
 
 
 @cache
@@ -75,9 +82,12 @@ def _rule(code: str, row: Mapping[str, object], categories: Mapping[str, Categor
     labels, score = row["labels"], row["minimal_score"]
     if not isinstance(labels, list) or not isinstance(score, float) or not 0 < score <= 1:
         raise ValueError(f"rule {code}: labels must be a list, minimal_score lie in (0, 1]")
+    kind = str(row["kind"])
+    if kind not in _KINDS or (kind == Finding.kind and code not in terminology().findings):
+        raise ValueError(f"rule {code}: no such kind, or no finding of that code")
     return Rule(
         finding_code=code,
-        kind=CandidateKind(str(row["kind"])),
+        kind=kind,
         source=str(row["source"]),
         labels=frozenset(labels),
         minimal_score=score,

@@ -1,4 +1,4 @@
-"""The key image as a picture: the image, the candidates on it, and words that nobody can crop off.
+"""The key image as a picture: the image, what was found on it, and words that nobody can crop off.
 
 The words stand in bars above and below the image, so that they hide no anatomy and stay legible
 whatever the image's size.
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from wetread.core.dicom.marks import Box, Colour, Mark, draw_marks
-from wetread.core.findings import Candidate, CandidateKind, Region
+from wetread.core.findings import Candidate, CandidateKind, Finding, Region
 
 LONGEST_SIDE_PIXELS = 2048
 """Of the whole picture; viewers show larger ones no better, and each costs megabytes."""
@@ -25,16 +25,17 @@ _IMAGE_SIDE_PIXELS = (1024, 1860)
 """The image's longer side is enlarged or reduced into this range; the bars take the rest."""
 _SMALLEST_PANE_PIXELS = (720, 200)
 """Width and height that bars and labels need; a smaller image stands in the middle."""
-_CANDIDATES_LIMIT = 12
+_MARKED_LIMIT = 12
 _LABEL_CHARACTERS = 32
 _SQUARE_TOLERANCE = 0.01
 """Pixels this close to square are left alone."""
 
-_COLOURS: dict[CandidateKind, Colour] = {
+_COLOURS: dict[str, Colour] = {
+    Finding.kind: (255, 225, 60),
     CandidateKind.ANOMALY: (255, 140, 30),
     CandidateKind.OBJECT: (90, 190, 240),
 }
-"""Orange and blue differ for every kind of colour vision."""
+"""Yellow, orange and blue differ for every kind of colour vision."""
 _BLACK: Colour = (0, 0, 0)
 _BAR: Colour = (24, 26, 30)
 _WHITE: Colour = (236, 238, 240)
@@ -44,17 +45,17 @@ _AMBER: Colour = (255, 196, 0)
 
 def draw_key_image(
     pixels: npt.NDArray[np.uint8],
-    candidates: Sequence[Candidate],
+    marked: Sequence[Finding | Candidate],
     caption: str,
     *,
     pixel_aspect: float = 1.0,
 ) -> npt.NDArray[np.uint8]:
-    """Draw the candidates with their labels and scores on an image.
+    """Draw findings and candidates with their labels and scores on an image.
 
     Parameters
     ----------
     pixels : shape (rows, columns) or (rows, columns, 3)
-    candidates : of this image; those without a region are named in the lower bar
+    marked : on this image; those without a region are named in the lower bar
     caption : what else the lower bar says; it names no patient
     pixel_aspect : height of a pixel divided by its width; the picture's own pixels are square
 
@@ -74,11 +75,11 @@ def draw_key_image(
     canvas = Image.new("RGB", (width, height + 2 * bar), _BAR)
     canvas.paste(_BLACK, (0, bar, width, bar + height))
     canvas.paste(image, (left, top))
-    shown = sorted(candidates, key=lambda c: (-c.score, c.label))[:_CANDIDATES_LIMIT]
+    shown = sorted(marked, key=lambda c: (-c.score, c.label))[:_MARKED_LIMIT]
     marks = [Mark(_box(c.region, area), _label(c), _COLOURS[c.kind]) for c in shown if c.region]
     draw_marks(canvas, marks, pane, font_size)
     _draw_warning(canvas, font_size)
-    _draw_footer(canvas, (_summary(shown, len(candidates)), caption), font_size)
+    _draw_footer(canvas, (_summary(shown, len(marked)), caption), font_size)
     return np.asarray(canvas)
 
 
@@ -106,14 +107,14 @@ def _box(region: Region, area: Box) -> Box:
     )
 
 
-def _label(candidate: Candidate) -> str:
-    words = " ".join(candidate.label.split())
+def _label(seen: Finding | Candidate) -> str:
+    words = " ".join(seen.label.split())
     if len(words) > _LABEL_CHARACTERS:
         words = words[: _LABEL_CHARACTERS - 1] + "…"
-    return f"{words} {candidate.score:.2f}"
+    return f"{words} {seen.score:.2f}"
 
 
-def _summary(shown: Sequence[Candidate], total: int) -> str:
+def _summary(shown: Sequence[Finding | Candidate], total: int) -> str:
     if not total:
         return "No candidates on this image."
     count = f"{total} candidate{'s' * (total > 1)}"

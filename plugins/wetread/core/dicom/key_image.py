@@ -22,7 +22,7 @@ from wetread.core.dicom.source import copy_context, referenced_image
 from wetread.core.dicom.timestamps import stamp
 from wetread.core.dicom.uids import derive_uid
 from wetread.core.errors import problem
-from wetread.core.findings import AnalysisFindings, Candidate
+from wetread.core.findings import AnalysisFindings, Candidate, Finding
 
 SERIES_DESCRIPTION = "AI key image - not for clinical use"
 SERIES_NUMBER = 9003
@@ -32,13 +32,13 @@ _LONG_STRING_CHARACTERS = 64
 """The length of LO (PS3.5 table 6.2-1)."""
 
 
-def best_image(analysis: AnalysisFindings) -> list[Candidate]:
-    """Return the anomalies on the frame that holds the highest score; the first such frame."""
+def best_image(analysis: AnalysisFindings) -> list[Finding | Candidate]:
+    """Return what is marked on the frame that holds the highest score; the first such frame."""
 
-    def frame(candidate: Candidate) -> tuple[str, int]:
-        return (candidate.image.sop_instance_uid, candidate.image.frame_number)
+    def frame(seen: Finding | Candidate) -> tuple[str, int]:
+        return (seen.image.sop_instance_uid, seen.image.frame_number)
 
-    groups = [list(group) for _, group in groupby(analysis.anomalies, key=frame)]
+    groups = [list(group) for _, group in groupby(analysis.marked, key=frame)]
     return max(groups, key=lambda group: max(c.score for c in group), default=[])
 
 
@@ -67,10 +67,10 @@ def key_image_uids(
 def build_key_image(
     source: Dataset,
     pixels: npt.NDArray[np.uint8],
-    candidates: Sequence[Candidate],
+    marked: Sequence[Finding | Candidate],
     analysis: AnalysisFindings,
 ) -> bytes:
-    """Build a Secondary Capture of one image with its candidates drawn on it.
+    """Build a Secondary Capture of one image with its findings and candidates drawn on it.
 
     The same arguments give the same bytes, today and elsewhere: a store refuses other bytes under
     a UID that it knows, and a retry must not look like that.
@@ -79,7 +79,7 @@ def build_key_image(
     ----------
     source : the instance that the picture was rendered from; patient and study come from it
     pixels : the rendered frame, shape (rows, columns) or (rows, columns, 3)
-    candidates : those of this frame; the first says which frame it is
+    marked : what is on this frame; the first says which frame it is
     analysis : names the model, the time and, by its digest, the UIDs
 
     Returns
@@ -91,10 +91,10 @@ def build_key_image(
     PermanentError
         ``result-invalid``: the source lacks its UIDs.
     """
-    frame_number = candidates[0].image.frame_number if candidates else 1
+    frame_number = marked[0].image.frame_number if marked else 1
     picture = draw_key_image(
         pixels,
-        candidates,
+        marked,
         _caption(analysis),
         pixel_aspect=pixel_aspect(source, frame_number),
     )
@@ -104,7 +104,7 @@ def build_key_image(
     image.ConversionType = "WSD"
     image.BurnedInAnnotation = "YES"
     image.PatientOrientation = patient_orientation(source, frame_number)
-    image.DerivationDescription = "AI candidates drawn on an 8-bit picture of the source image"
+    image.DerivationDescription = "AI findings drawn on an 8-bit picture of the source image"
     image.SourceImageSequence = [referenced_image(source, frame_number)]
     stamp(image, analysis.created_at, source.get("TimezoneOffsetFromUTC"))
     stream = BytesIO()

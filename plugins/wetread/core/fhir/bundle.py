@@ -21,10 +21,16 @@ from wetread.core.fhir.imaging_study import imaging_study
 from wetread.core.fhir.observation import observation
 from wetread.core.fhir.study import StudyFacts
 from wetread.core.fhir.subject import SubjectReference
-from wetread.core.findings import AnalysisFindings, Candidate, CandidateKind, StudyFindings
+from wetread.core.findings import (
+    AnalysisFindings,
+    Candidate,
+    CandidateKind,
+    Finding,
+    StudyFindings,
+)
 
 OBSERVATION_LIMIT: Final = 1000
-"""Candidates that get their own Observation, the best first; anomalies before objects.
+"""How many get their own Observation, the best first: findings, anomalies, then objects.
 
 A transaction may hold 4,500 entries (Healthcare API, "Quotas and limits"), and nobody reads more.
 """
@@ -34,7 +40,7 @@ A transaction may hold 4,500 entries (Healthcare API, "Quotas and limits"), and 
 class _Listed:
     identifier: Identifier
     analysis: AnalysisFindings
-    candidate: Candidate
+    seen: Finding | Candidate
 
 
 def build_transaction(
@@ -52,7 +58,7 @@ def build_transaction(
     Parameters
     ----------
     anomaly_threshold
-        The score that made an object an anomaly candidate, in (0, 1]; shown beside each score.
+        The score that made an object an anomaly candidate, in (0, 1]; shown beside its score.
 
     Raises
     ------
@@ -75,7 +81,7 @@ def build_transaction(
             observation(
                 item.identifier,
                 item.analysis,
-                item.candidate,
+                item.seen,
                 subject,
                 study_url=study.full_url,
                 started=facts.started,
@@ -101,20 +107,20 @@ def build_transaction(
 def _identified(findings: StudyFindings) -> Iterator[_Listed]:
     occurrences: Counter[Identifier] = Counter()
     for analysis in findings.analyses:
-        for candidate in analysis.candidates:
-            first = observation_identifier(
-                findings.study_instance_uid, analysis.source, candidate, 0
-            )
+        for seen in (*analysis.findings, *analysis.candidates):
+            first = observation_identifier(findings.study_instance_uid, analysis.source, seen, 0)
             identifier = observation_identifier(
-                findings.study_instance_uid, analysis.source, candidate, occurrences[first]
+                findings.study_instance_uid, analysis.source, seen, occurrences[first]
             )
             occurrences[first] += 1
-            yield _Listed(identifier, analysis, candidate)
+            yield _Listed(identifier, analysis, seen)
 
 
-def _rank(item: _Listed) -> tuple[bool, float, str]:
-    is_object = item.candidate.kind is CandidateKind.OBJECT
-    return is_object, -item.candidate.score, item.identifier.value
+_RANKS: Final = (Finding.kind, CandidateKind.ANOMALY, CandidateKind.OBJECT)
+
+
+def _rank(item: _Listed) -> tuple[int, float, str]:
+    return _RANKS.index(item.seen.kind), -item.seen.score, item.identifier.value
 
 
 def _entry(identifier: Identifier, resource: Resource) -> Resource:

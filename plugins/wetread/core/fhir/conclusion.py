@@ -7,17 +7,23 @@ from collections.abc import Iterator
 from typing import Final
 
 from wetread.core.fhir.elements import counted
-from wetread.core.fhir.observation import candidate_label
+from wetread.core.fhir.observation import label_of
 from wetread.core.fhir.study import StudyFacts
-from wetread.core.findings import ANALYSIS_MISSING, AnalysisFindings, Candidate, StudyFindings
+from wetread.core.findings import (
+    ANALYSIS_MISSING,
+    AnalysisFindings,
+    Candidate,
+    Finding,
+    StudyFindings,
+)
 from wetread.core.outcomes import Outcome, reasons
 from wetread.core.pixels.policy import remarks
-from wetread.core.terminology import body_part_concept, modality_concept
+from wetread.core.terminology import body_part_concept, finding_concept, modality_concept
 
 DISCLAIMER: Final = "Preliminary. AI output, not reviewed by a radiologist. Not for clinical use."
 NOTHING_FOUND: Final = "No candidate was found; this does not mean that there is nothing to find."
-_NAMED_ANOMALIES: Final = 5
-"""Anomaly candidates that the conclusion spells out; all are in the Observations."""
+_NAMED: Final = 5
+"""Findings and anomaly candidates that the conclusion spells out; all are in the Observations."""
 
 
 def conclusion_lines(
@@ -39,12 +45,33 @@ def conclusion_lines(
 
 
 def _found(findings: StudyFindings, unlisted: int) -> list[str]:
-    if not findings.analyses and not findings.missing_rows:
+    if not findings.analyses and not findings.missing:
         return [_nothing_to_analyse(findings)]
     if not findings.analyses:
         return ["No analysis has succeeded yet."]
+    if not findings.candidates and not findings.findings:
+        return [NOTHING_FOUND, *_absences(findings)]
+    return [*_findings(findings), *_absences(findings), *_candidates(findings, unlisted)]
+
+
+def _findings(findings: StudyFindings) -> Iterator[str]:
+    ranked = sorted(findings.findings, key=lambda f: (-f.score, f.code))
+    if ranked:
+        named = "; ".join(map(_named, ranked[:_NAMED]))
+        yield f"{counted(len(ranked), 'finding')} to be confirmed: {named}."
+
+
+def _absences(findings: StudyFindings) -> Iterator[str]:
+    """Name what a specialised model looked for and did not find anywhere in the study."""
+    present = {finding.code for finding in findings.findings}
+    absent = {absence.code for analysis in findings.analyses for absence in analysis.absences}
+    if names := sorted(finding_concept(code).label for code in absent - present):
+        yield f"Looked for and not found: {', '.join(names).lower()}."
+
+
+def _candidates(findings: StudyFindings, unlisted: int) -> list[str]:
     if not findings.candidates:
-        return [NOTHING_FOUND]
+        return []
     anomalies = sorted(findings.anomalies, key=lambda c: (-c.score, c.label))
     objects = len(findings.candidates) - len(anomalies)
     lines = [
@@ -52,7 +79,7 @@ def _found(findings: StudyFindings, unlisted: int) -> list[str]:
         f" {counted(objects, 'object candidate')}, none of them a diagnosis."
     ]
     if anomalies:
-        lines.append(f"Highest scores: {'; '.join(map(_named, anomalies[:_NAMED_ANOMALIES]))}.")
+        lines.append(f"Highest scores: {'; '.join(map(_named, anomalies[:_NAMED]))}.")
     if unlisted:
         lines.append(
             f"{counted(unlisted, 'candidate')} with the lowest scores"
@@ -71,7 +98,8 @@ def _looked_at(findings: StudyFindings, facts: StudyFacts) -> list[str]:
         place = f", {part.display.lower()}" if part else ""
         number = f" (series {known.number})" if known and known.number is not None else ""
         texts = [remarks()[code] for code in analysis.remarks]
-        images = f"{counted(analysis.images, 'image')} looked at."
+        by = f" by {_model(analysis)}" if analysis.is_specialised else ""
+        images = f"{counted(analysis.images, 'image')} looked at{by}."
         texts += _burned_in_text(analysis)
         lines.append(" ".join([f"{_modality(analysis)}{place}{number}: {images}", *texts]))
     return lines
@@ -95,10 +123,16 @@ def _nothing_to_analyse(findings: StudyFindings) -> str:
     return f"Nothing to analyse, because {'; '.join(_not_analysed(findings))}"
 
 
-def _named(candidate: Candidate) -> str:
-    number = candidate.image.instance_number
+def _model(analysis: AnalysisFindings) -> str:
+    return f"{analysis.source.name} {analysis.source.version}"
+
+
+def _named(seen: Finding | Candidate) -> str:
+    number = seen.image.instance_number
     where = f" (image {number})" if number is not None else ""
-    return f"{candidate_label(candidate)} {candidate.score:.2f}{where}"
+    measured = seen.measurements if isinstance(seen, Finding) else ()
+    sizes = [f"{item.value:.1f} {item.unit}" for item in measured]
+    return ", ".join([f"{label_of(seen)} {seen.score:.2f}", *sizes]) + where
 
 
 def _counts(findings: StudyFindings) -> str:
@@ -109,7 +143,7 @@ def _counts(findings: StudyFindings) -> str:
 
 def _reasons(findings: StudyFindings) -> list[str]:
     """Say why instances were not analysed; an empty plan has said so already."""
-    if not findings.analyses and not findings.missing_rows:
+    if not findings.analyses and not findings.missing:
         return []
     return _not_analysed(findings)
 
@@ -125,11 +159,12 @@ def _not_analysed(findings: StudyFindings) -> list[str]:
 
 
 def _missing(findings: StudyFindings) -> list[str]:
-    if not findings.missing_rows:
+    if not findings.missing:
         return []
+    names = ", ".join(map(str, sorted(findings.missing)))
     waiting = sum(outcome.reason == ANALYSIS_MISSING for outcome in findings.outcomes)
+    without = f"; {counted(waiting, 'instance')} not looked at" if waiting else ""
     return [
-        f"Incomplete: {counted(len(findings.missing_rows), 'analysis', 'analyses')}"
-        f" ({', '.join(sorted(findings.missing_rows))}), covering {counted(waiting, 'instance')},"
-        " not done yet. The report is completed when they are."
+        f"Incomplete: {counted(len(findings.missing), 'analysis', 'analyses')} ({names}) not done"
+        f" yet{without}. The report is completed when they are."
     ]

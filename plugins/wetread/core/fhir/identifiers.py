@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from wetread.core.canonical import digest
-from wetread.core.findings import AnalysisSource, Candidate
+from wetread.core.findings import AnalysisSource, Candidate, Finding
 from wetread.core.terminology import system
 
 BASE: Final = "https://wetread.example.org/fhir"
@@ -84,22 +84,22 @@ def report_identifier(study_instance_uid: str, settings_digest: str) -> Identifi
 
 
 def observation_identifier(
-    study_instance_uid: str, source: AnalysisSource, candidate: Candidate, occurrence: int
+    study_instance_uid: str, source: AnalysisSource, seen: Finding | Candidate, occurrence: int
 ) -> Identifier:
-    """Return a finding's identifier.
+    """Return the identifier of a finding or candidate.
 
-    It says where the finding is and not how sure the model was. ``occurrence`` counts candidates
-    of the study that agree in all of that, from 0.
+    It says where the finding is and not how sure the model was. ``occurrence`` counts those of the
+    study that agree in all of that, from 0.
     """
     return _result(
         "observation",
         study_instance_uid,
-        asdict(source),
-        candidate.kind.value,
-        candidate.label,
-        candidate.image.sop_instance_uid,
-        candidate.image.frame_number,
-        asdict(candidate.region) if candidate.region else None,
+        source.identity,
+        str(seen.kind),
+        seen.code if isinstance(seen, Finding) else seen.label,
+        seen.image.sop_instance_uid,
+        seen.image.frame_number,
+        asdict(seen.region) if seen.region else None,
         occurrence,
     )
 

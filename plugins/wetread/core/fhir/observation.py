@@ -1,27 +1,31 @@
-"""One finding of a model: a candidate that somebody must look at, and never a diagnosis."""
+"""What a model saw as an Observation: preliminary, and never a diagnosis."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from wetread.core.fhir.elements import (
     NON_DIAGNOSTIC,
+    NOT_REVIEWED,
     Resource,
     narrative,
     plain_text,
     reference,
     without_absent,
 )
-from wetread.core.fhir.identifiers import REGION_EXTENSION, Identifier, model_identifier
+from wetread.core.fhir.identifiers import Identifier, model_identifier
+from wetread.core.fhir.image_region import image_region
 from wetread.core.fhir.subject import SubjectReference
 from wetread.core.findings import (
     SCORE_DECIMALS,
     AnalysisFindings,
     Candidate,
     CandidateKind,
-    Region,
+    Finding,
 )
-from wetread.core.terminology import Concept, concept
+from wetread.core.terminology import Concept, concept, finding_concept
 
 _KIND_CONCEPTS: Final = {
     CandidateKind.ANOMALY: "anomaly-candidate",
@@ -36,44 +40,59 @@ def candidate_concept(kind: CandidateKind) -> Concept:
     return concept(_KIND_CONCEPTS[kind])
 
 
-def candidate_label(candidate: Candidate) -> str:
-    """Return what the model calls the candidate, fit for a report."""
-    return plain_text(candidate.label) or _UNNAMED
+def label_of(seen: Finding | Candidate) -> str:
+    """Return what the model calls a finding or candidate, fit for a report."""
+    return plain_text(seen.label) or _UNNAMED
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """What an Observation says, apart from who said it of whom."""
+
+    code: Concept
+    wording: str
+    summary: str
+    value: Resource
+    notice: str
+    threshold: float | None
+    site: Concept | None = None
 
 
 def observation(
     identifier: Identifier,
     analysis: AnalysisFindings,
-    candidate: Candidate,
+    seen: Finding | Candidate,
     subject: SubjectReference,
     *,
     study_url: str,
     started: str | None,
     anomaly_threshold: float | None,
 ) -> Resource:
-    """Return the Observation of one candidate.
+    """Return the Observation of one finding or candidate.
 
     It takes its time from its own analysis, so that an analysis completed later leaves the
-    Observations of the others as they are.
+    Observations of the others as they are. ``anomaly_threshold`` is that of candidates.
     """
-    code = candidate_concept(candidate.kind)
-    label = candidate_label(candidate)
+    says = (
+        _finding(seen) if isinstance(seen, Finding) else _candidate(seen, anomaly_threshold or None)
+    )
     return without_absent(
         {
             "resourceType": "Observation",
             "text": narrative(
-                [f"{code.display}: {label}, score {candidate.score:g}.", f"{NON_DIAGNOSTIC}."]
+                [f"{says.summary}, score {seen.score:g}.", *_measured(seen), f"{says.notice}."]
             ),
-            "extension": [_region(candidate)],
+            "extension": [image_region(seen)],
             "identifier": [identifier.as_fhir()],
             "status": "preliminary",
             "category": [concept("category-imaging").codeable()],
-            "code": code.codeable(f"{code.display} - non-diagnostic, not for clinical use"),
+            "code": says.code.codeable(says.wording),
             "subject": subject.as_fhir(),
             "effectiveDateTime": started,
             "issued": analysis.created_at,
-            "valueCodeableConcept": {"text": label},
-            "note": [{"text": f"{NON_DIAGNOSTIC}."}],
+            "valueCodeableConcept": says.value,
+            "bodySite": says.site.codeable() if says.site else None,
+            "note": [{"text": f"{says.notice}."}],
             "method": concept("artificial-intelligence").codeable(),
             "device": {
                 "type": "Device",
@@ -81,42 +100,63 @@ def observation(
                 "display": f"{analysis.source.name} {analysis.source.version}",
             },
             "derivedFrom": [reference(study_url)],
-            "component": [
-                _component("score", candidate.score),
-                *([_component("threshold", anomaly_threshold)] if anomaly_threshold else []),
-            ],
+            "component": list(_components(seen, says.threshold)),
         }
     )
 
 
-def _component(name: str, value: float) -> Resource:
+def _finding(finding: Finding) -> _Statement:
+    code = finding_concept(finding.code)
+    return _Statement(
+        code=code,
+        wording=f"{finding.label} - {NOT_REVIEWED}",
+        summary=f"{finding.label}: present",
+        value=concept("present").codeable(),
+        notice=NOT_REVIEWED,
+        threshold=finding.threshold,
+        site=code.site,
+    )
+
+
+def _candidate(candidate: Candidate, threshold: float | None) -> _Statement:
+    code = candidate_concept(candidate.kind)
+    return _Statement(
+        code=code,
+        wording=f"{code.display} - non-diagnostic, not for clinical use",
+        summary=f"{code.display}: {label_of(candidate)}",
+        value={"text": label_of(candidate)},
+        notice=NON_DIAGNOSTIC,
+        threshold=threshold,
+    )
+
+
+def _measured(seen: Finding | Candidate) -> Iterator[str]:
+    if isinstance(seen, Finding):
+        for item in seen.measurements:
+            yield f"{concept(item.code).display}: {item.value:g} {item.unit}."
+
+
+def _components(seen: Finding | Candidate, threshold: float | None) -> Iterator[Resource]:
     unity = concept("unity")
+    yield _component(concept("score"), round(seen.score, SCORE_DECIMALS), unity)
+    if threshold:
+        yield _component(concept("threshold"), round(threshold, SCORE_DECIMALS), unity)
+    if isinstance(seen, Finding):
+        for item in seen.measurements:
+            yield _component(concept(item.code), item.value, concept(UNITS[item.unit]))
+
+
+UNITS: Final = {"mm": "millimetre"}
+"""The concept of each unit that a measurement may have."""
+
+
+def _component(code: Concept, value: float, unit: Concept) -> Resource:
     return {
-        "code": concept(name).codeable(),
+        "code": code.codeable(),
         "valueQuantity": {
-            "value": round(value, SCORE_DECIMALS),
-            "unit": unity.display,
-            "system": unity.system,
-            "code": unity.code,
+            "value": value,
+            "unit": unit.display,
+            "system": unit.system,
+            "code": unit.code,
         },
     }
-
-
-def _region(candidate: Candidate) -> Resource:
-    """Say where the candidate is: R4's ImagingStudy can be referred to only as a whole."""
-    image = candidate.image
-    parts: list[Resource] = [
-        {"url": "seriesInstanceUid", "valueUri": f"urn:oid:{image.series_instance_uid}"},
-        {"url": "sopInstanceUid", "valueUri": f"urn:oid:{image.sop_instance_uid}"},
-        {"url": "frame", "valuePositiveInt": image.frame_number},
-    ]
-    if candidate.region:
-        parts += _box(candidate.region)
-    return {"url": REGION_EXTENSION, "extension": parts}
-
-
-def _box(region: Region) -> list[Resource]:
-    return [
-        {"url": name, "valueDecimal": round(getattr(region, name), SCORE_DECIMALS)}
-        for name in ("x", "y", "width", "height")
-    ]
