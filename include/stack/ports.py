@@ -51,6 +51,7 @@ class Ports:
     def endpoints(self) -> dict[str, str]:
         """The local cloud's base URL of each Google API, as the Airflow connection names them."""
         urls = {service: self.url(service) for service in self.numbers() if service != "airflow"}
+        urls["aiplatform"] = urls.pop("vertex")
         return {**urls, "healthcare": urls["storage"]}
 
 

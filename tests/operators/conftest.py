@@ -20,6 +20,7 @@ def connected(cloud: RunningCloud) -> Iterator[Pipeline]:
     endpoints = {
         "storage": cloud.storage,
         "healthcare": cloud.healthcare,
+        "aiplatform": cloud.vertex,
         "vision": cloud.vision,
         "secretmanager": cloud.secretmanager,
         "pubsub": f"http://{cloud.pubsub}",

@@ -90,6 +90,7 @@ def _configure(layout: Layout, credentials: Credentials, cloud: RunningCloud, ur
         "storage": cloud.storage,
         "healthcare": cloud.healthcare,
         "pubsub": f"http://{cloud.pubsub}",
+        "aiplatform": cloud.vertex,
         "vision": cloud.vision,
         "secretmanager": cloud.secretmanager,
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import requests
 
 from wetread.core.errors import RETRIABLE_HTTP_STATUS, problem
 from wetread.gcp.retries import RETRY, TIMEOUT_SECONDS, failure, translated
+
+_SHORTEST_TRY_SECONDS = 0.1
+"""A try that begins at the very end of its time gets this much: zero would mean no limit."""
 
 
 class Session(Protocol):
@@ -48,12 +52,16 @@ class HttpApi:
         json: Any = None,
         data: bytes | None = None,
         stream: bool = False,
+        timeout_seconds: float | None = None,
+        follow_redirects: bool = True,
     ) -> requests.Response:
         """Send one request; return the answer when its status is among ``accept_status``.
 
         Parameters
         ----------
         stream : leave the body of the answer on the network; the caller reads and closes it
+        timeout_seconds : for all tries together, where a single one may take longer than usual
+        follow_redirects : not for a body that holds a credential: it would go along
 
         Raises
         ------
@@ -62,6 +70,8 @@ class HttpApi:
         PermanentError
             ``not-found``, ``request-rejected``.
         """
+
+        retry, seconds_left = _patience(timeout_seconds)
 
         def once() -> requests.Response:
             response: requests.Response = self._session.request(
@@ -72,7 +82,8 @@ class HttpApi:
                 json=json,
                 data=data,
                 stream=stream,
-                timeout=TIMEOUT_SECONDS,
+                timeout=seconds_left(),
+                allow_redirects=follow_redirects,
             )
             if response.status_code in RETRIABLE_HTTP_STATUS:
                 raise problem(
@@ -81,10 +92,21 @@ class HttpApi:
             return response
 
         with translated(call, subject):
-            response: requests.Response = RETRY(once)()
+            response: requests.Response = retry(once)()
         if response.status_code not in accept_status:
             raise failure(response.status_code, call, subject)
         return response
+
+
+def _patience(timeout_seconds: float | None) -> tuple[Callable[..., Any], Callable[[], float]]:
+    """Return the retry policy of a call, and what says how long its next try may take."""
+    if timeout_seconds is None:
+        return RETRY, lambda: TIMEOUT_SECONDS
+    end = time.monotonic() + timeout_seconds
+    return (
+        RETRY.with_timeout(timeout_seconds),
+        lambda: max(end - time.monotonic(), _SHORTEST_TRY_SECONDS),
+    )
 
 
 def json_body(response: requests.Response, call: str, subject: str) -> Any:

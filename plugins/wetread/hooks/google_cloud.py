@@ -11,6 +11,7 @@ from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 
 ENDPOINTS: Mapping[str, str] = MappingProxyType(
     {
+        "aiplatform": "https://{location}-aiplatform.googleapis.com",
         "healthcare": "https://healthcare.googleapis.com",
         "pubsub": "https://pubsub.googleapis.com",
         "secretmanager": "https://secretmanager.googleapis.com",
@@ -18,7 +19,7 @@ ENDPOINTS: Mapping[str, str] = MappingProxyType(
         "vision": "https://vision.googleapis.com",
     }
 )
-"""Google's own endpoints, used where the connection names no other."""
+"""Google's own endpoints, used where the connection names no other; some have one by location."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -31,10 +32,15 @@ class GoogleCloudHook(GoogleBaseHook):
     as for every Google hook.
     """
 
-    def endpoint(self, service: str) -> str:
-        """Return the base URL of a service, without a trailing slash."""
+    def endpoint(self, service: str, location: str = "") -> str:
+        """Return the base URL of a service, without a trailing slash.
+
+        Where a service has a host by location, ``{location}`` in its URL is replaced, also in one
+        that the connection names.
+        """
         endpoints = self._get_field("endpoints") or {}
-        return str(endpoints.get(service, ENDPOINTS[service])).rstrip("/")
+        url = str(endpoints.get(service, ENDPOINTS[service])).rstrip("/")
+        return url.replace("{location}", location)
 
     @property
     def is_local(self) -> bool:
