@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.cases import KEY, STUDY, arrivals, header, headers, source
+from tests.core.routing.cases import ROW
 
 from wetread.core.arrivals import Arrival
-from wetread.core.findings import ANALYSIS_MISSING
+from wetread.core.findings import ANALYSIS_MISSING, AnalysisName
 from wetread.core.headers import Header
 from wetread.core.manifest import Manifest, judge_arrivals
-from wetread.core.plan import STORE_REFUSED, findings_before_analysis, make_plan
+from wetread.core.plan import NO_ANALYSIS, STORE_REFUSED, findings_before_analysis, make_plan
+from wetread.core.settings import Settings
 
 
 def sealed(arrived: list[Arrival], stored: tuple[Header, ...] = ()) -> Manifest:
@@ -109,6 +112,83 @@ def test_the_label_counts_frames_and_names_nobody() -> None:
     (row,) = make_plan(sealed_with(named)).rows
     assert row.label == "unknown series 1 of 1, 40 images, 16 to look at, 32 Vision units"
     assert STUDY not in row.label
+
+
+def with_table(manifest: Manifest, changes: dict[str, Any]) -> Manifest:
+    """Seal the manifest with a changed table of analyses."""
+    return replace(manifest, analysis=Settings(analyses=changes).analysis)
+
+
+def chest(series: int = 1, instance: int = 1) -> Header:
+    return replace(header(series=series, instance=instance), body_part="CHEST")
+
+
+def test_a_row_has_every_analysis_that_takes_the_series() -> None:
+    (row,) = make_plan(sealed_with(*(chest(instance=n) for n in range(1, 61)))).rows
+    assert row.analyses == ("vision", "phantom-nodule", "burned-in-text")
+    assert row.label == (
+        "CT series 1 of 1, 60 images, 16 to look at, 32 Vision units, phantom-nodule"
+    )
+    assert (row.expected_images, row.expected_vision_units) == (16, 32)
+
+
+def test_only_vision_has_vision_units_and_its_own_sampling_counts() -> None:
+    images = sealed_with(*(chest(instance=n) for n in range(1, 61)))
+    sampled = make_plan(with_table(images, {"burned-in-text": {"sampling": "every:2"}}))
+    assert (sampled.rows[0].expected_images, sampled.expected_vision_units) == (30, 32)
+    blind = make_plan(with_table(images, {"vision": None, "burned-in-text": None}))
+    assert blind.expected_vision_units == 0
+    assert blind.rows[0].label == "CT series 1 of 1, 60 images, phantom-nodule"
+
+
+def test_a_series_that_no_analysis_takes_is_named() -> None:
+    manifest = sealed_with(chest(1), header(series=2), header(series=2, instance=2), chest(3))
+    plan = make_plan(with_table(manifest, {"vision": None, "burned-in-text": None}))
+    assert [row.row_id for row in plan.rows] == ["s01", "s03"]
+    assert [one.label for one in plan.unmatched] == ["CT series 2 of 3, 2 images"]
+    assert [outcome.reason for outcome in plan.skipped] == [NO_ANALYSIS] * 2
+
+
+def test_what_only_a_shadow_sees_is_looked_at_and_counts_as_not_analysed() -> None:
+    manifest = with_table(sealed_with(header()), {"vision": None})
+    plan = make_plan(manifest)
+    assert [row.analyses for row in plan.rows] == [("burned-in-text",)]
+    assert plan.unmatched == ()
+    before = findings_before_analysis(manifest, plan, "d")
+    assert [outcome.reason for outcome in before.outcomes] == [NO_ANALYSIS]
+    assert before.missing == ()
+
+
+def test_an_analysis_of_the_study_has_a_row_over_all_series_that_it_takes() -> None:
+    manifest = sealed_with(chest(2), chest(1), header(series=3), chest(1, 2))
+    whole = {**ROW, "scope": "study", "body_part": ["CHEST"]}
+    plan = make_plan(with_table(manifest, {"lung": whole}))
+    assert [row.row_id for row in plan.rows] == ["s01", "s02", "s03", "w01"]
+    row = plan.row("w01")
+    assert row.analyses == ("lung",)
+    assert row.series_instance_uids == (f"{STUDY}.1", f"{STUDY}.2")
+    assert row.label == "2 of 3 series, 3 images, lung"
+    before = findings_before_analysis(manifest, plan, "d")
+    assert len(before.outcomes) == 4
+    assert AnalysisName("w01", "lung") in before.missing
+    assert not any(name.analysis_id == "burned-in-text" for name in before.missing)
+
+
+def test_digests_follow_the_rows_that_a_plan_uses_and_no_others() -> None:
+    manifest = sealed_with(header())
+    plan = make_plan(manifest)
+    elsewhere = make_plan(with_table(manifest, {"phantom-nodule": {"timeout_seconds": 9}}))
+    assert elsewhere == plan
+    used = make_plan(with_table(manifest, {"vision": {"sampling": "all"}}))
+    assert used.digest != plan.digest
+    assert used.digest_of("vision") != plan.digest_of("vision")
+    assert used.digest_of("burned-in-text") == plan.digest_of("burned-in-text")
+    shadow = make_plan(with_table(manifest, {"burned-in-text": {"timeout_seconds": 9}}))
+    assert shadow.digest == plan.digest
+    assert shadow.digest_of("burned-in-text") != plan.digest_of("burned-in-text")
+    other = replace(manifest, analysis=Settings(anomaly_threshold=0.9).analysis)
+    assert make_plan(other).digest != plan.digest
+    assert make_plan(other).digest_of("vision") != plan.digest_of("vision")
 
 
 def test_an_empty_study_is_an_empty_plan() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wetread.core.errors import PermanentError
+from wetread.core.routing.table import shipped_analyses
 from wetread.core.settings import Settings, default_of, settings_from_json
 
 NAMES = [field.name for field in fields(Settings)]
@@ -24,7 +25,10 @@ CHANGE_FINDINGS = {
     "burned_in_text",
     "frame_limit_bytes",
 }
-"""What decides which pixels are looked at, and what is kept of the answer."""
+"""What decides which pixels are looked at, and what is kept of any answer.
+
+The table of analyses is not among them: a plan says what it uses of it.
+"""
 
 
 def changed(value: Any) -> Any:
@@ -111,3 +115,39 @@ def test_what_is_no_json_object_is_refused_and_not_repeated(text: str) -> None:
 @pytest.mark.parametrize("policy", ["off", "", "send", "Mask"])
 def test_burned_in_text_cannot_be_let_through(policy: str) -> None:
     assert "must be mask or withhold" in refusal(json.dumps({"burned_in_text": policy}))
+
+
+NODULE_SHADOW = {"phantom-nodule": {"mode": "shadow"}}
+
+
+def test_an_installation_changes_the_table_of_analyses() -> None:
+    read = settings_from_json(json.dumps({"analyses": NODULE_SHADOW}))
+    assert read.analysis_table["phantom-nodule"].mode == "shadow"
+    assert Settings().analysis_table["phantom-nodule"].mode == "live"
+
+
+@pytest.mark.parametrize(
+    ("analyses", "message"),
+    [
+        ({"phantom-nodule": {"mode": "of"}}, "[analysis.phantom-nodule] mode must be live"),
+        ({"new": {"title": "x"}}, "[analysis.new] adapter is missing"),
+        ({"vision": {"findings": {"pneumothorax": 0.5}}}, "[analysis.vision] findings belong"),
+        ({"vision": 1}, "[analysis.vision] must be an object"),
+    ],
+)
+def test_a_wrong_analysis_is_refused_by_row_and_field(
+    analyses: dict[str, Any], message: str
+) -> None:
+    assert f"analyses: {message}" in refusal(json.dumps({"analyses": analyses}))
+
+
+def test_a_sealed_version_keeps_its_table() -> None:
+    own = {"phantom-nodule": {"mode": "shadow"}, "burned-in-text": None}
+    sealed = json.loads(json.dumps(Settings(analyses=own).analysis))
+    later = Settings(analyses={"phantom-nodule": {"timeout_seconds": 7}, "vision": None})
+    assert later.with_analysis(sealed).analysis_table == Settings(analyses=own).analysis_table
+
+
+def test_a_version_that_was_sealed_without_a_table_has_the_shipped_one() -> None:
+    sealed = {k: v for k, v in Settings().analysis.items() if k != "analyses"}
+    assert Settings().with_analysis(sealed).analysis_table == shipped_analyses()
