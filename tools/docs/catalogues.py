@@ -201,7 +201,7 @@ def critical_findings_page() -> str:
     rows = [
         (
             code(rule.finding_code),
-            rule.kind.value,
+            rule.kind,
             "every model" if rule.source == "*" else code(rule.source),
             ", ".join(sorted(map(code, rule.labels))) or "every label",
             str(rule.minimal_score),

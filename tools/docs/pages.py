@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.docs import catalogues, dags, operators, settings, stack, state
+from tools.docs import analyses, catalogues, dags, operators, settings, stack, state
 
 
 def generated_pages(repository: Path) -> dict[str, str]:
     """Return the text of each page by its path in the repository."""
     return {
         "docs/reference/settings.md": settings.page_text(),
+        "docs/reference/analyses.md": analyses.page_text(),
         "docs/reference/errors.md": catalogues.errors_page(repository / "include/stack"),
         "docs/reference/outcomes.md": catalogues.outcomes_page(),
         "docs/reference/critical-findings.md": catalogues.critical_findings_page(),

@@ -22,7 +22,8 @@ that is left out has its default; an unknown name or a value of another type fai
 
 Settings marked *analysis* change what an analysis finds. Their digest is part of the findings'
 place in the [state bucket](state-bucket.md) and of the report's identifier: after a change, a study
-that is read again gets new findings and a report of its own beside the old one."""
+that is read again gets new findings and a report of its own beside the old one. Of the table of
+analyses only the rows that a study uses are part of it."""
 
 
 def page_text() -> str:
@@ -30,8 +31,8 @@ def page_text() -> str:
     rows = [
         (
             code(field.name),
-            type(field.default).__name__,
-            code(json.dumps(field.default)),
+            _kind(settings.default_of(field)),
+            code(json.dumps(settings.default_of(field))),
             "analysis" if field.name in settings._ANALYSIS else "",
             prose(texts.get(field.name, "")),
         )
@@ -43,6 +44,10 @@ def page_text() -> str:
         _INTRO,
         table(("setting", "type", "default", "", "meaning"), rows),
     )
+
+
+def _kind(default: object) -> str:
+    return "object" if isinstance(default, dict) else type(default).__name__
 
 
 def field_docstrings(record: type) -> dict[str, str]:
