@@ -85,10 +85,9 @@ class HttpApi:
                 timeout=seconds_left(),
                 allow_redirects=follow_redirects,
             )
-            if response.status_code in RETRIABLE_HTTP_STATUS:
-                raise problem(
-                    "service-unavailable", f"{call} answered {response.status_code} for {subject}."
-                )
+            status = response.status_code
+            if status in RETRIABLE_HTTP_STATUS and status not in accept_status:
+                raise problem("service-unavailable", f"{call} answered {status} for {subject}.")
             return response
 
         with translated(call, subject):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from wetread.core.errors import problem
 from wetread.core.predictions.payload import DEDICATED, SHARED, EndpointLimits
 from wetread.gcp.http import HttpApi, Session, json_body
+from wetread.gcp.retries import failure
 
 LIST_CALL = "aiplatform.endpoints.list"
 PREDICT_CALL = "aiplatform.endpoints.predict"
@@ -26,6 +28,9 @@ MODEL_CALL = "aiplatform.models.get"
 
 _DEDICATED_DOMAIN = ".prediction.vertexai.goog"
 """The hosts of dedicated endpoints; a credential goes to no other one that an answer names."""
+
+_CONTAINER_FAILED = 500
+"""The model's container broke down; each try costs its time again, so that Airflow tries, later."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -110,10 +115,14 @@ class VertexClient:
 
     def _find(self, display_name: str) -> Endpoint:
         subject = f"endpoint {display_name}"
-        found = [e for e in self._list(display_name, subject) if e["displayName"] == display_name]
-        if len(found) != 1:
-            raise problem("endpoint-unusable", f"{len(found)} endpoints are named {display_name}.")
-        endpoint = self._endpoint(found[0], subject)
+        with _shaped(LIST_CALL, subject):
+            listed = self._list(display_name, subject)
+            found = [entry for entry in listed if entry["displayName"] == display_name]
+            if len(found) != 1:
+                raise problem(
+                    "endpoint-unusable", f"{len(found)} endpoints are named {display_name}."
+                )
+            endpoint = self._endpoint(found[0], subject)
         if not endpoint.deployed:
             raise problem("endpoint-unusable", f"no model of {subject} gets traffic.")
         return endpoint
@@ -125,7 +134,7 @@ class VertexClient:
             response = self._api.send(
                 "GET", f"{self._parent}/endpoints", params=params, call=LIST_CALL, subject=subject
             )
-            page = _object(json_body(response, LIST_CALL, subject), LIST_CALL, subject)
+            page = json_body(response, LIST_CALL, subject)
             found += page.get("endpoints", [])
             token = page.get("nextPageToken")
             if not token:
@@ -201,8 +210,11 @@ class VertexClient:
             follow_redirects=False,
             call=PREDICT_CALL,
             subject=subject,
+            accept_status=(200, _CONTAINER_FAILED),
         )
-        answer = _object(_strict_json(response.content, subject), PREDICT_CALL, subject)
+        if response.status_code == _CONTAINER_FAILED:
+            raise failure(_CONTAINER_FAILED, PREDICT_CALL, subject)
+        answer = _strict_json(response.content, subject)
         return PredictionResponse(
             predictions=_predictions(answer, len(body["instances"]), subject),
             deployed_model_id=_text(answer, "deployedModelId", subject),
@@ -229,34 +241,41 @@ class VertexClient:
         subject = f"model {model.rpartition('/')[2]} version {version_id}"
         name = f"{model.partition('@')[0]}@{version_id}" if version_id else model
         response = self._api.send("GET", name, call=MODEL_CALL, subject=subject)
-        body = _object(json_body(response, MODEL_CALL, subject), MODEL_CALL, subject)
-        image_uri = str(body.get("containerSpec", {}).get("imageUri", ""))
-        return ModelRecord(
-            model=model.partition("@")[0],
-            version_id=str(body.get("versionId", version_id)),
-            image_uri=image_uri,
-            container_digest=image_uri.partition("@")[2],
-            artifact_uri=str(body.get("artifactUri", "")),
-            labels=dict(body.get("labels", {})),
-        )
+        body = json_body(response, MODEL_CALL, subject)
+        with _shaped(MODEL_CALL, subject):
+            image_uri = str(body.get("containerSpec", {}).get("imageUri", ""))
+            return ModelRecord(
+                model=model.partition("@")[0],
+                version_id=str(body.get("versionId", version_id)),
+                image_uri=image_uri,
+                container_digest=image_uri.partition("@")[2],
+                artifact_uri=str(body.get("artifactUri", "")),
+                labels=dict(body.get("labels", {})),
+            )
 
 
-def _strict_json(content: bytes, subject: str) -> Any:
-    """Return the JSON of an answer; ``NaN`` and ``Infinity``, which Python would take, are none."""
+@contextmanager
+def _shaped(call: str, subject: str) -> Iterator[None]:
+    """Turn a field that is missing or of another type into an error."""
     try:
-        return json.loads(content, parse_constant=_refuse_constant)
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise problem("answer-malformed", f"{call} answered oddly for {subject}.") from None
+
+
+def _strict_json(content: bytes, subject: str) -> dict[str, Any]:
+    """Return the JSON object of an answer; ``NaN``, which Python would take, is not JSON."""
+    try:
+        answer = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise problem("answer-malformed", f"{PREDICT_CALL} for {subject} is not JSON.") from None
+        answer = None
+    if not isinstance(answer, dict):
+        raise problem("answer-malformed", f"{PREDICT_CALL} for {subject} is no JSON object.")
+    return answer
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def _object(body: Any, call: str, subject: str) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise problem("answer-malformed", f"{call} for {subject} is no JSON object.")
-    return body
 
 
 def _text(answer: Mapping[str, Any], name: str, subject: str) -> str:
