@@ -39,6 +39,7 @@ def _settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Settin
         volumes=options.volumes,
         images=options.images,
         waiting=options.waiting,
+        silence_seconds=options.store_silence_seconds,
     )
     return replace(
         defaults,
@@ -102,6 +103,12 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         type=int,
         default=limits.waiting,
         help="requests that may wait; further ones are answered 429 (%(default)s)",
+    )
+    add(
+        "--store-silence-seconds",
+        type=float,
+        default=limits.silence_seconds,
+        help="how long a store may say nothing (%(default)g)",
     )
     add("--threads", type=_count, default=Settings.threads, help="of one inference (%(default)s)")
     return parser
