@@ -10,6 +10,7 @@ Requests may hold a bearer token and answers may repeat it: neither is logged or
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,8 +27,8 @@ LIST_CALL = "aiplatform.endpoints.list"
 PREDICT_CALL = "aiplatform.endpoints.predict"
 MODEL_CALL = "aiplatform.models.get"
 
-_DEDICATED_DOMAIN = ".prediction.vertexai.goog"
-"""The hosts of dedicated endpoints; a credential goes to no other one that an answer names."""
+_DEDICATED_HOST = re.compile(r"[a-z0-9.-]+\.prediction\.vertexai\.goog")
+"""Where dedicated endpoints are; a credential goes to no other host that an answer names."""
 
 _CONTAINER_FAILED = 500
 """The model's container broke down; each try costs its time again, so that Airflow tries, later."""
@@ -167,12 +168,10 @@ class VertexClient:
         if not body.get("dedicatedEndpointEnabled") or not host:
             return self._base_url
         own = urlsplit(self._base_url)
-        url = f"{own.scheme}://{host}"
-        name = urlsplit(url).hostname or ""
-        is_ours = name in _LOOPBACK and own.hostname in _LOOPBACK
-        if not is_ours and not name.endswith(_DEDICATED_DOMAIN):
+        is_local = own.hostname in _LOOPBACK and host.partition(":")[0] in _LOOPBACK
+        if not is_local and not _DEDICATED_HOST.fullmatch(host):
             raise problem("answer-malformed", f"{LIST_CALL} names a foreign host for {subject}.")
-        return url
+        return f"{own.scheme}://{host}"
 
     def predict(
         self,

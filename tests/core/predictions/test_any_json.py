@@ -16,8 +16,7 @@ from wetread.core.predictions.adapters import ADAPTERS
 from wetread.core.predictions.contract import Prediction, PredictionError
 
 KEYS = st.sampled_from(
-    ["model", "scores", "detections", "images", "code", "score", "box", "error", "result"]
-    + ["embedding", "choices", "input_type"]
+    ["model", "scores", "detections", "images", "code", "score", "box", "error", "choices"]
 )
 NUMBERS = st.floats() | st.integers() | st.just(10**400)
 JSON = st.recursive(
