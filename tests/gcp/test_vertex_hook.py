@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
-import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.auth import exceptions as auth_exceptions
 from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.credentials import Credentials
@@ -106,30 +109,34 @@ def test_credentials_that_give_no_token_are_an_error_without_it(
     assert SECRET not in "".join(traceback.format_exception(raised.value))
 
 
-def test_tokens_for_models_are_for_reading_only(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+@pytest.fixture(scope="module")
+def key_pem() -> str:
+    """A service account's private key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def test_a_models_token_is_asked_for_reading_only(
+    monkeypatch: pytest.MonkeyPatch, server: ModelServer, key_pem: str
 ) -> None:
-    asked: list[list[str]] = []
-
-    class Narrow(Credentials):  # type: ignore[misc]
-        """A service account's credentials, as far as scopes go."""
-
-    from google.auth.credentials import Scoped
-
-    class Wide(Narrow, Scoped):  # type: ignore[misc]
-        def with_scopes(self, scopes: list[str], default_scopes: object = None) -> Any:
-            asked.append(list(scopes))
-            return Narrow(token=SECRET)
-
-        @property
-        def requires_scopes(self) -> bool:
-            return False
-
-    hook = connect(monkeypatch)
-    monkeypatch.setattr(hook, "get_credentials", lambda: Wide(token="too wide"))
-    assert hook.access_token()() == SECRET
-    (scopes,) = asked
-    assert not [scope for scope in scopes if scope.endswith("cloud-platform")]
+    """The token goes to a container that somebody else made."""
+    server.says(200, {"access_token": SECRET, "expires_in": 3600, "token_type": "Bearer"})
+    account = {
+        "type": "service_account",
+        "client_email": "pipeline@wetread-local.iam.gserviceaccount.com",
+        "private_key": key_pem,
+        "token_uri": f"{server.url}/token",
+    }
+    hook = connect(monkeypatch, is_anonymous=False, keyfile_dict=json.dumps(account))
+    token = hook.access_token()
+    assert [token(), token()] == [SECRET, SECRET]
+    (request,) = server.predictions()
+    (assertion,) = parse_qs(request.body.decode())["assertion"]
+    claims = json.loads(base64.urlsafe_b64decode(assertion.split(".")[1] + "=="))
+    assert claims["scope"].split() == [
+        "https://www.googleapis.com/auth/cloud-healthcare",
+        "https://www.googleapis.com/auth/devstorage.read_only",
+    ]
 
 
 def test_no_log_names_the_token_or_what_was_sent(
@@ -151,4 +158,3 @@ def test_no_log_names_the_token_or_what_was_sent(
     assert caplog.records
     assert SECRET not in caplog.text
     assert "2.25.99" not in caplog.text
-    assert isinstance(session, requests.Session)

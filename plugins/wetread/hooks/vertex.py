@@ -24,8 +24,8 @@ _MINIMAL_LIFE = timedelta(minutes=10)
 class AccessToken:
     """A short-lived access token, made anew when it is about to end; call it to get the text.
 
-    The text is in no attribute of this object and in no exception: it reaches only the request
-    that needs it.
+    Pass the callable on rather than the text, which belongs into the request that needs it and
+    nowhere else.
     """
 
     def __init__(self, credentials: Any, new_request: Callable[[], Any]) -> None:
