@@ -10,7 +10,7 @@ from stack.airflow_api import AirflowApi
 from stack.components import AIRFLOW_HEALTH
 from stack.credentials import USER
 from stack.errors import StackError
-from stack.health import cloud_is_healthy, healthy_airflow
+from stack.health import cloud_is_healthy, healthy_airflow, models_are_healthy
 from stack.layout import REPOSITORY
 from stack.ports import ports_from
 from stack.provision import provision
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 
 def provision_cluster(environ: Mapping[str, str], say: Say) -> None:
-    """Wait until Airflow and the local cloud answer on this machine, then do as ``up`` does.
+    """Wait until everything answers on this machine, then do as ``up`` does.
 
     Raises
     ------
@@ -36,7 +36,11 @@ def provision_cluster(environ: Mapping[str, str], say: Say) -> None:
     nobody_to_watch = Watch((), Path())
     anonymous = AirflowApi(ports.url("airflow"), USER, "")
     wait_until(
-        lambda: cloud_is_healthy(ports) and len(healthy_airflow(anonymous)) == len(AIRFLOW_HEALTH),
+        lambda: (
+            cloud_is_healthy(ports)
+            and models_are_healthy(ports)
+            and len(healthy_airflow(anonymous)) == len(AIRFLOW_HEALTH)
+        ),
         CLUSTER_SECONDS,
         nobody_to_watch,
         lambda: StackError(

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stack.layout import Layout
-from stack.ports import HOST, Ports
+from stack.ports import CLOUD_SERVICES, HOST, Ports
 
 CLOUD = "local cloud"
+MODEL_SERVER = "model server"
+MODEL_IMAGE = "us-central1-docker.pkg.dev/wetread-local/wetread/modelserver"
+"""The container image for which the model server stands in, whatever its tag."""
+
 STOP_ORDER = (
     ("scheduler",),
-    ("dag-processor", "triggerer", "api-server", CLOUD),
+    ("dag-processor", "triggerer", "api-server", CLOUD, MODEL_SERVER),
 )
 """The scheduler first, so that no task starts; its tasks report to the api-server to the end. The
 others may go together."""
@@ -39,15 +43,25 @@ def cloud_component(layout: Layout, ports: Ports, environment: Mapping[str, str]
     """Return the local cloud's command."""
     flags = [
         argument
-        for service, number in ports.numbers().items()
-        if service != "airflow"
-        for argument in (f"--{service}-port", str(number))
+        for service in CLOUD_SERVICES
+        for argument in (f"--{service}-port", str(ports.number(service)))
     ]
     # Lag and refusals as on Google; only the minutes that an import takes there are spared.
     behaviour = ("--set", "operation_seconds=0")
     base = (str(layout.localcloud), "--data", str(layout.cloud), "--host", HOST)
-    argv = (*base, *behaviour, *flags)
+    models = ("--model-server", f"{MODEL_IMAGE}={ports.url('modelserver')}")
+    argv = (*base, *behaviour, *models, *flags)
     return Component(CLOUD, argv, environment)
+
+
+def model_component(layout: Layout, ports: Ports, environment: Mapping[str, str]) -> Component:
+    """Return the model server's command; it reads series and objects of the local cloud."""
+    storage = ports.url("storage")
+    argv = (
+        *(str(layout.modelserver), "--host", HOST, "--port", str(ports.number("modelserver"))),
+        *("--storage-endpoint", storage, "--allow-host", storage.removeprefix("http://")),
+    )
+    return Component(MODEL_SERVER, argv, environment)
 
 
 def airflow_command(*arguments: str) -> tuple[str, ...]:

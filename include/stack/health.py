@@ -15,12 +15,19 @@ _TIMEOUT_SECONDS = 5.0
 
 def cloud_is_healthy(ports: Ports) -> bool:
     """Ask the local cloud's health page."""
+    return _says_ok(f"{ports.url('storage')}/_localcloud/health")
+
+
+def models_are_healthy(ports: Ports) -> bool:
+    """Ask the model server's health route, as Vertex AI does."""
+    return _says_ok(f"{ports.url('modelserver')}/health")
+
+
+def _says_ok(url: str) -> bool:
     with requests.Session() as session:
         session.trust_env = False
         try:
-            answer = session.get(
-                f"{ports.url('storage')}/_localcloud/health", timeout=_TIMEOUT_SECONDS
-            )
+            answer = session.get(url, timeout=_TIMEOUT_SECONDS)
             return answer.ok and answer.json().get("status") == "ok"
         except (requests.RequestException, ValueError):
             return False

@@ -20,6 +20,7 @@ class Layout:
     plugins: Path = REPOSITORY / "plugins"
     settings: Path = REPOSITORY / "airflow_settings.yaml"
     localcloud: Path = REPOSITORY / ".venvs/localcloud/bin/localcloud"
+    modelserver: Path = REPOSITORY / ".venvs/modelserver/bin/modelserver"
 
     @property
     def airflow_home(self) -> Path:

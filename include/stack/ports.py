@@ -27,10 +27,16 @@ DEFAULTS = (
     Port("airflow", "Airflow", "WETREAD_AIRFLOW_PORT", 8080),
     Port("storage", "Storage and Healthcare", "WETREAD_STORAGE_PORT", 8600),
     Port("pubsub", "Pub/Sub", "WETREAD_PUBSUB_PORT", 8601),
+    Port("modelserver", "Model server", "WETREAD_MODELSERVER_PORT", 8604),
     Port("vertex", "Vertex AI", "WETREAD_VERTEX_PORT", 8605),
     Port("vision", "Vision", "WETREAD_VISION_PORT", 8606),
     Port("secretmanager", "Secret Manager", "WETREAD_SECRETMANAGER_PORT", 8607),
 )
+
+CLOUD_SERVICES = tuple(
+    row.service for row in DEFAULTS if row.service not in ("airflow", "modelserver")
+)
+"""What the local cloud serves."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Ports:
 
     def endpoints(self) -> dict[str, str]:
         """The local cloud's base URL of each Google API, as the Airflow connection names them."""
-        urls = {service: self.url(service) for service in self.numbers() if service != "airflow"}
+        urls = {service: self.url(service) for service in CLOUD_SERVICES}
         urls["aiplatform"] = urls.pop("vertex")
         return {**urls, "healthcare": urls["storage"]}
 

@@ -15,22 +15,24 @@ from stack.airflow_api import AirflowApi
 from stack.components import (
     AIRFLOW_HEALTH,
     CLOUD,
+    MODEL_SERVER,
     Component,
     airflow_command,
     airflow_components,
     cloud_component,
+    model_component,
 )
 from stack.credentials import USER, credentials_of
 from stack.environment import airflow_environment, base_environment
 from stack.errors import StackError
-from stack.health import cloud_is_healthy, healthy_airflow
+from stack.health import cloud_is_healthy, healthy_airflow, models_are_healthy
 from stack.layout import Layout
 from stack.ports import Ports, require_free
 from stack.processes import start
 from stack.record import Record, read_record, write_record
 from stack.waiting import Watch, log_path, wait_until
 
-CLOUD_SECONDS = 30.0
+SERVER_SECONDS = 30.0
 MIGRATION_SECONDS = 120.0
 AIRFLOW_SECONDS = 180.0
 """A first start compiles nothing (the environment is installed compiled) yet takes 16 s on two
@@ -89,8 +91,9 @@ def start_stack(layout: Layout, ports: Ports, say: Say) -> AirflowApi:
         A port is taken, a program is missing, or a component ended or stayed unhealthy. What was
         started keeps running; the caller stops it.
     """
-    if not layout.localcloud.exists():
-        raise StackError("not-installed", "the local cloud is not installed; run: make install")
+    for name, program in ((CLOUD, layout.localcloud), (MODEL_SERVER, layout.modelserver)):
+        if not program.exists():
+            raise StackError("not-installed", f"the {name} is not installed; run: make install")
     require_free(ports)
     for folder in (layout.airflow_home, layout.cloud, layout.logs):
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,9 +101,12 @@ def start_stack(layout: Layout, ports: Ports, say: Say) -> AirflowApi:
     environment = airflow_environment(layout, ports, credentials, os.environ)
     starter = Starter(layout, ports, say, Record(ports.numbers()))
 
-    starter.start(cloud_component(layout, ports, base_environment(layout, os.environ)))
+    plain = base_environment(layout, os.environ)
+    starter.start(cloud_component(layout, ports, plain))
+    starter.start(model_component(layout, ports, plain))
     _migrate(layout, environment, say)
-    _wait_for_cloud(starter)
+    _wait_for(starter, CLOUD, cloud_is_healthy)
+    _wait_for(starter, MODEL_SERVER, models_are_healthy)
     begun = time.time()
     for component in airflow_components(ports, environment):
         starter.start(component)
@@ -144,15 +150,15 @@ def _migrate(layout: Layout, environment: dict[str, str], say: Say) -> None:
     say(f"{'database':<14} ready after {time.monotonic() - begun:4.1f} s")
 
 
-def _wait_for_cloud(starter: Starter) -> None:
+def _wait_for(starter: Starter, name: str, is_healthy: Callable[[Ports], bool]) -> None:
     begun = time.monotonic()
     wait_until(
-        lambda: cloud_is_healthy(starter.ports),
-        CLOUD_SECONDS,
+        lambda: is_healthy(starter.ports),
+        SERVER_SECONDS,
         starter.watch,
-        lambda: _unhealthy(starter, [CLOUD], CLOUD_SECONDS),
+        lambda: _unhealthy(starter, [name], SERVER_SECONDS),
     )
-    starter.say(f"{CLOUD:<14} ready after {time.monotonic() - begun:4.1f} s")
+    starter.say(f"{name:<14} ready after {time.monotonic() - begun:4.1f} s")
 
 
 def _wait_for_airflow(starter: Starter, api: AirflowApi, begun: float) -> None:

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 
 from stack.airflow_api import AirflowApi
-from stack.components import AIRFLOW_HEALTH, CLOUD
+from stack.components import AIRFLOW_HEALTH, CLOUD, MODEL_SERVER
 from stack.credentials import USER, credentials_of
-from stack.health import cloud_is_healthy, healthy_airflow
+from stack.health import cloud_is_healthy, healthy_airflow, models_are_healthy
 from stack.layout import Layout
 from stack.ports import Ports
 from stack.processes import find
@@ -39,12 +39,14 @@ def stack_status(layout: Layout) -> tuple[ComponentStatus, ...]:
         healthy = _healthy(layout, record.as_ports(), running)
     return tuple(
         ComponentStatus(name, name in running, name in running and name in healthy)
-        for name in (CLOUD, *AIRFLOW_HEALTH)
+        for name in (CLOUD, MODEL_SERVER, *AIRFLOW_HEALTH)
     )
 
 
 def _healthy(layout: Layout, ports: Ports, running: set[str]) -> set[str]:
     healthy = {CLOUD} if CLOUD in running and cloud_is_healthy(ports) else set()
+    if MODEL_SERVER in running and models_are_healthy(ports):
+        healthy.add(MODEL_SERVER)
     if "api-server" in running:
         healthy |= healthy_airflow(api_of(layout, ports))
     return healthy
@@ -62,6 +64,7 @@ def access_text(layout: Layout, ports: Ports) -> str:
         (
             f"Airflow         {ports.url('airflow')}   user {USER}, password {password}",
             f"Local cloud     {ports.url('storage')}/_localcloud",
+            f"Model server    {ports.url('modelserver')}/health",
             "",
             "For programs that use Google's clients:",
             *(f"  export {name}={value}" for name, value in client_exports(ports).items()),
@@ -76,6 +79,7 @@ def client_exports(ports: Ports) -> dict[str, str]:
         "STORAGE_EMULATOR_HOST": ports.url("storage"),
         "PUBSUB_EMULATOR_HOST": ports.url("pubsub").removeprefix("http://"),
         "WETREAD_HEALTHCARE_ENDPOINT": ports.url("storage"),
+        "WETREAD_AIPLATFORM_ENDPOINT": ports.url("vertex"),
         "WETREAD_VISION_ENDPOINT": ports.url("vision"),
         "WETREAD_SECRETMANAGER_ENDPOINT": ports.url("secretmanager"),
     }

@@ -44,9 +44,9 @@ def with_defaults(text: str) -> str:
     )
 
 
-def dockerfile() -> list[tuple[str, str]]:
-    """Return the Dockerfile's instructions, continuation lines joined."""
-    text = (REPOSITORY / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
+def dockerfile(folder: Path = REPOSITORY) -> list[tuple[str, str]]:
+    """Return a Dockerfile's instructions, continuation lines joined."""
+    text = (folder / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
     lines = (line.strip() for line in text.splitlines())
     rows = (line.partition(" ") for line in lines if line and not line.startswith("#"))
     return [(name, " ".join(arguments.split())) for name, _, arguments in rows]

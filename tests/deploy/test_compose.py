@@ -15,6 +15,7 @@ from tests.deploy.compose import (
     with_defaults,
 )
 
+from stack.components import MODEL_IMAGE
 from stack.credentials import Credentials
 from stack.environment import airflow_environment
 from stack.layout import Layout
@@ -53,6 +54,7 @@ def test_the_services_are_those_of_an_airflow_cluster() -> None:
     assert set(services()) == {
         "loopback",
         "localcloud",
+        "modelserver",
         "postgres",
         "redis",
         "migrate",
@@ -162,8 +164,20 @@ def test_airflow_knows_every_command() -> None:
     assert len(parsed) == 9
 
 
-def test_the_local_cloud_knows_every_flag() -> None:
-    program = REPOSITORY / ".venvs/localcloud/bin/localcloud"
+@pytest.mark.parametrize("name", ["localcloud", "modelserver"])
+def test_a_server_knows_every_flag(name: str) -> None:
+    program = REPOSITORY / f".venvs/{name}/bin/{name}"
     text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-    for argument in services()["localcloud"]["command"][1:]:
-        assert argument.split("=")[0] in text
+    for argument in services()[name]["command"]:
+        if argument.startswith("--"):
+            assert argument.split("=")[0] in text
+
+
+def test_the_model_server_stands_in_for_the_image_of_the_settings() -> None:
+    (registered,) = [
+        argument.removeprefix("--model-server=")
+        for argument in services()["localcloud"]["command"]
+        if argument.startswith("--model-server=")
+    ]
+    image, _, url = with_defaults(registered).partition("=")
+    assert (image, url) == (MODEL_IMAGE, Ports().url("modelserver"))

@@ -6,6 +6,7 @@ import json
 
 from tests.deploy.compose import REPOSITORY
 
+from stack.components import MODEL_IMAGE
 from stack.ports import Ports
 from stack.settings import read_settings
 from wetread.core.settings import settings_from_json
@@ -23,5 +24,7 @@ def test_the_endpoints_are_those_of_the_default_ports() -> None:
 def test_the_variable_is_read_without_complaint() -> None:
     (variable,) = SETTINGS.variables
     assert variable["key"] == "wetread_settings"
-    assert settings_from_json(variable["value"]).quiet_period_seconds == 30
-    assert set(json.loads(variable["value"])) == {"quiet_period_seconds"}
+    settings = settings_from_json(variable["value"])
+    assert settings.quiet_period_seconds == 30
+    assert settings.model_image.startswith(f"{MODEL_IMAGE}:")
+    assert set(json.loads(variable["value"])) == {"quiet_period_seconds", "model_image"}

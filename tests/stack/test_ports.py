@@ -25,8 +25,15 @@ def row(number: int) -> Port:
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
-    numbers = {"airflow": 8080, "storage": 8600, "pubsub": 8601, "vertex": 8605}
-    assert Ports().numbers() == {**numbers, "vision": 8606, "secretmanager": 8607}
+    assert Ports().numbers() == {
+        "airflow": 8080,
+        "storage": 8600,
+        "pubsub": 8601,
+        "modelserver": 8604,
+        "vertex": 8605,
+        "vision": 8606,
+        "secretmanager": 8607,
+    }
 
 
 def test_a_variable_moves_its_port_and_the_endpoints_follow() -> None:
@@ -34,6 +41,7 @@ def test_a_variable_moves_its_port_and_the_endpoints_follow() -> None:
     assert ports.url("storage") == "http://127.0.0.1:9600"
     assert ports.endpoints()["healthcare"] == "http://127.0.0.1:9600"
     assert ports.endpoints()["vision"] == "http://127.0.0.1:8606"
+    assert ports.endpoints()["aiplatform"] == "http://127.0.0.1:8605"
 
 
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "80a", "٨٠", "8080 "])

@@ -34,6 +34,7 @@ PORTS = {
     "airflow": 8080,
     "storage": 8600,
     "pubsub": 8601,
+    "modelserver": 8604,
     "vertex": 8605,
     "vision": 8606,
     "secretmanager": 8607,

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from tools.docs.markdown import code, page, table
 
-from stack.components import AIRFLOW_HEALTH, CLOUD
+from stack.components import AIRFLOW_HEALTH, CLOUD, MODEL_SERVER
 from stack.ports import DEFAULTS, Ports
 from stack.status import client_exports
 
@@ -67,7 +67,7 @@ def page_text(repository: Path) -> str:
         table(("command", "what it does"), make_targets(repository)),
         _PORTS,
         table(("port", "what answers", "variable"), _ports()),
-        f"Components: {', '.join(map(code, (CLOUD, *AIRFLOW_HEALTH)))}.",
+        f"Components: {', '.join(map(code, (CLOUD, MODEL_SERVER, *AIRFLOW_HEALTH)))}.",
         _EXPORTS,
         table(("variable", "value"), _code_rows(client_exports(Ports()))),
         _FILE,
