@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.cases import KEY, STUDY, arrivals, header, headers, source
-from tests.core.routing.cases import ROW
+from tests.core.routing.cases import DEMO, ROW
 
 from wetread.core.arrivals import Arrival
 from wetread.core.findings import ANALYSIS_MISSING, AnalysisName
@@ -115,8 +115,9 @@ def test_the_label_counts_frames_and_names_nobody() -> None:
 
 
 def with_table(manifest: Manifest, changes: dict[str, Any]) -> Manifest:
-    """Seal the manifest with a changed table of analyses."""
-    return replace(manifest, analysis=Settings(analyses=changes).analysis)
+    """Seal the manifest with all shipped analyses on, and changes to them."""
+    rows = {name: change and {**DEMO.get(name, {}), **change} for name, change in changes.items()}
+    return replace(manifest, analysis=Settings(analyses=DEMO | rows).analysis)
 
 
 def chest(series: int = 1, instance: int = 1) -> Header:
@@ -124,7 +125,8 @@ def chest(series: int = 1, instance: int = 1) -> Header:
 
 
 def test_a_row_has_every_analysis_that_takes_the_series() -> None:
-    (row,) = make_plan(sealed_with(*(chest(instance=n) for n in range(1, 61)))).rows
+    images = sealed_with(*(chest(instance=n) for n in range(1, 61)))
+    (row,) = make_plan(with_table(images, {})).rows
     assert row.analyses == ("vision", "phantom-nodule", "burned-in-text")
     assert row.label == (
         "CT series 1 of 1, 60 images, 16 to look at, 32 Vision units, phantom-nodule"
@@ -176,7 +178,7 @@ def test_an_analysis_of_the_study_has_a_row_over_all_series_that_it_takes() -> N
 
 def test_digests_follow_the_rows_that_a_plan_uses_and_no_others() -> None:
     manifest = sealed_with(header())
-    plan = make_plan(manifest)
+    plan = make_plan(with_table(manifest, {}))
     elsewhere = make_plan(with_table(manifest, {"phantom-nodule": {"timeout_seconds": 9}}))
     assert elsewhere == plan
     used = make_plan(with_table(manifest, {"vision": {"sampling": "all"}}))
@@ -186,7 +188,7 @@ def test_digests_follow_the_rows_that_a_plan_uses_and_no_others() -> None:
     shadow = make_plan(with_table(manifest, {"burned-in-text": {"timeout_seconds": 9}}))
     assert shadow.digest == plan.digest
     assert shadow.digest_of("burned-in-text") != plan.digest_of("burned-in-text")
-    other = replace(manifest, analysis=Settings(anomaly_threshold=0.9).analysis)
+    other = replace(manifest, analysis=Settings(anomaly_threshold=0.9, analyses=DEMO).analysis)
     assert make_plan(other).digest != plan.digest
     assert make_plan(other).digest_of("vision") != plan.digest_of("vision")
 

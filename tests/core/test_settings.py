@@ -117,13 +117,13 @@ def test_burned_in_text_cannot_be_let_through(policy: str) -> None:
     assert "must be mask or withhold" in refusal(json.dumps({"burned_in_text": policy}))
 
 
-NODULE_SHADOW = {"phantom-nodule": {"mode": "shadow"}}
+NODULE_LIVE = {"phantom-nodule": {"mode": "live"}}
 
 
 def test_an_installation_changes_the_table_of_analyses() -> None:
-    read = settings_from_json(json.dumps({"analyses": NODULE_SHADOW}))
-    assert read.analysis_table["phantom-nodule"].mode == "shadow"
-    assert Settings().analysis_table["phantom-nodule"].mode == "live"
+    read = settings_from_json(json.dumps({"analyses": NODULE_LIVE}))
+    assert read.analysis_table["phantom-nodule"].is_live
+    assert not Settings().analysis_table["phantom-nodule"].is_on
 
 
 @pytest.mark.parametrize(

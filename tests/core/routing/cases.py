@@ -23,6 +23,13 @@ ROW: dict[str, Any] = {
 }
 """A row that is right; each test makes one thing of it different."""
 
+DEMO = {
+    "phantom-nodule": {"mode": "live"},
+    "phantom-pneumothorax": {"mode": "live"},
+    "burned-in-text": {"mode": "shadow"},
+}
+"""What turns the shipped models on."""
+
 SLIDES = {"modality": ["SM"], "input": "tiles"}
 GENERAL = {"kind": "general-purpose", "findings": {}, "card": ""}
 VISION = {**GENERAL, "adapter": "vision", "input": "frames", "endpoint": ""}
@@ -32,7 +39,7 @@ EMBEDDING = {
     "input": "reference",
     "adapter": "cxr-foundation",
     "findings": {"pneumothorax": 0.7},
-    "head": "gs://heads/pneumothorax.json",
+    "head": "pneumothorax.json",
 }
 
 

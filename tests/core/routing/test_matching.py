@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.routing.cases import analysis, image
+from tests.core.routing.cases import DEMO, analysis, image
 
 from wetread.core.headers import Header
 from wetread.core.routing.analysis import Analysis
 from wetread.core.routing.attributes import Form, routing_attributes
 from wetread.core.routing.matching import matching_analyses, takes
-from wetread.core.routing.table import shipped_analyses
+from wetread.core.routing.table import changed_analyses, shipped_analyses
 
 CODES = [k for k, row in routing_attributes().items() if row.form is Form.CODE and k != "ImageType"]
 NUMBERS = [k for k, row in routing_attributes().items() if row.form is Form.NUMBER]
@@ -83,13 +83,20 @@ def test_a_series_without_images_is_taken_by_none() -> None:
         ("DOE^JANE", "CHEST", ["vision", "burned-in-text"]),
     ],
 )
-def test_what_ships_takes(modality: str, body_part: str, expected: list[str]) -> None:
-    found = matching_analyses(shipped_analyses(), [image(modality, body_part)])
+def test_what_ships_takes_once_it_is_on(modality: str, body_part: str, expected: list[str]) -> None:
+    table = changed_analyses(shipped_analyses(), DEMO)
+    found = matching_analyses(table, [image(modality, body_part)])
     assert [one.id for one in found] == expected
 
 
+def test_what_is_off_takes_nothing() -> None:
+    found = matching_analyses(shipped_analyses(), [image("CT", "CHEST")])
+    assert [one.id for one in found] == ["vision"]
+
+
 def test_one_image_of_another_body_part_keeps_a_volume_from_the_model() -> None:
-    wanted = shipped_analyses()["phantom-nodule"]
+    wanted = analysis(body_part=["CHEST"])
+    assert takes(wanted, [image("CT", "CHEST"), image("CT", "CHEST")])
     assert not takes(wanted, [image("CT", "CHEST"), image("CT", "HEAD")])
 
 

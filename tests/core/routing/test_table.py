@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.routing.cases import (
+    DEMO,
     EMBEDDING,
     GENERAL,
     ROW,
@@ -71,7 +72,7 @@ WRONG = {
     "more than an hour": ({"timeout_seconds": 3601}, "timeout_seconds must lie in 1 to 3600"),
     "a part of a second": ({"timeout_seconds": 1.5}, "timeout_seconds must be a whole number"),
     "a time that is true": ({"timeout_seconds": True}, "timeout_seconds must be a whole number"),
-    "a mode that does not exist": ({"mode": "off"}, "mode must be live or shadow"),
+    "a mode that does not exist": ({"mode": "on"}, "mode must be live or shadow or off"),
     "an unknown finding": ({"findings": {"cat": 0.5}}, "findings must be finding codes"),
     "a threshold of 0": ({"findings": {"pneumothorax": 0}}, "findings must have thresholds"),
     "a threshold above 1": ({"findings": {"pneumothorax": 1.1}}, "findings must have thresholds"),
@@ -88,11 +89,12 @@ WRONG = {
         TEXT | {"kind": "specialised", "card": "c.md", "findings": {"pneumothorax": 0.5}},
         "findings cannot come of medgemma",
     ),
-    "no question for free text": (TEXT | {"prompt": " "}, "prompt is needed"),
-    "a question for numbers": ({"prompt": "Any nodules?"}, "prompt is needed"),
-    "embeddings without a head": (EMBEDDING | {"head": ""}, "head is needed"),
-    "a head without embeddings": ({"head": "gs://heads/a.json"}, "head is needed"),
-    "a head somewhere else": (EMBEDDING | {"head": "https://x/a.json"}, "head must be the gs://"),
+    "no question for free text": (TEXT | {"prompt": " "}, "prompt must say what"),
+    "a question for numbers": ({"prompt": "Any nodules?"}, "prompt must say what"),
+    "embeddings without a head": (EMBEDDING | {"head": ""}, "head must name"),
+    "a head without findings": (EMBEDDING | {"findings": {}}, "head must name"),
+    "a head without embeddings": ({"head": "a.json"}, "head must name"),
+    "a head somewhere else": (EMBEDDING | {"head": "../a.json"}, "head must name"),
     "no title": ({"title": " "}, "title must not be empty"),
     "a title that is no text": ({"title": 7}, "title must be a text"),
     "a kind that does not exist": ({"kind": "magic"}, "kind must be general-purpose or special"),
@@ -130,6 +132,11 @@ def test_two_rows_cannot_share_an_endpoint() -> None:
         read_analyses(toml(("first", ROW), ("second", ROW)))
 
 
+def test_a_row_that_is_off_keeps_its_endpoint_for_another() -> None:
+    read = read_analyses(toml(("first", ROW), ("second", ROW | {"mode": "off"})))
+    assert read["first"].endpoint == read["second"].endpoint
+
+
 def test_vision_answers_one_row_only() -> None:
     with pytest.raises(ValueError, match="adapter is that of another row"):
         read_analyses(toml(("first", ROW | VISION), ("second", ROW | VISION)))
@@ -161,11 +168,12 @@ def test_rows_are_listed_general_first_then_live_ones_then_shadows() -> None:
     rows = [
         ("a", ROW | {"endpoint": "a", "mode": "shadow"}),
         ("z", ROW | {"endpoint": "z"}),
+        ("0", ROW | {"endpoint": "0", "mode": "off"}),
         ("b", ROW | {"endpoint": "b"}),
         ("v", ROW | VISION),
     ]
-    assert list(read_analyses(toml(*rows))) == ["v", "b", "z", "a"]
-    assert list(read_analyses(toml(*reversed(rows)))) == ["v", "b", "z", "a"]
+    assert list(read_analyses(toml(*rows))) == ["v", "b", "z", "a", "0"]
+    assert list(read_analyses(toml(*reversed(rows)))) == ["v", "b", "z", "a", "0"]
 
 
 def test_an_analysis_cannot_be_made_wrong_by_hand_either() -> None:
@@ -180,8 +188,12 @@ def test_an_analysis_cannot_be_made_wrong_by_hand_either() -> None:
         )
 
 
-def test_the_shipped_rows_are_those_of_the_demo() -> None:
-    table = shipped_analyses()
+def test_only_vision_is_on_before_an_installation_says_so() -> None:
+    assert [a.id for a in shipped_analyses().values() if a.is_on] == ["vision"]
+
+
+def test_the_demo_has_a_model_in_shadow() -> None:
+    table = changed_analyses(shipped_analyses(), DEMO)
     assert list(table) == ["vision", "phantom-nodule", "phantom-pneumothorax", "burned-in-text"]
     assert [a.id for a in table.values() if a.mode is Mode.SHADOW] == ["burned-in-text"]
     assert {code for a in table.values() for code in a.findings} == {

@@ -21,7 +21,7 @@ TIMEOUT_LIMIT_SECONDS: Final = 3600
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ENDPOINT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,126}[A-Za-z0-9])?")
-_HEAD = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]/[A-Za-z0-9._/-]{1,500}\.json")
+_HEAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.json")
 _CARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.md")
 
 
@@ -66,10 +66,11 @@ EMBEDDING_ADAPTERS: Final = frozenset(
 
 
 class Mode(StrEnum):
-    """Whether anybody sees what the model says."""
+    """Whether the model is asked, and whether anybody sees what it says."""
 
     LIVE = "live"
     SHADOW = "shadow"
+    OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,10 @@ class Analysis:
     def is_vision(self) -> bool:
         """Whether Vision AI answers, and not an endpoint of Vertex AI."""
         return self.adapter is Adapter.VISION
+
+    @property
+    def is_on(self) -> bool:
+        return self.mode is not Mode.OFF
 
     @property
     def is_live(self) -> bool:
@@ -239,18 +244,18 @@ _RULES: tuple[tuple[str, Callable[[Analysis], bool], str], ...] = (
     ),
     (
         "head",
-        lambda a: bool(a.head) == bool(a.adapter in EMBEDDING_ADAPTERS and a.findings),
-        "is needed where findings come of embeddings, and nowhere else.",
-    ),
-    (
-        "head",
-        lambda a: not a.head or bool(_HEAD.fullmatch(a.head)),
-        "must be the gs:// address of a JSON file.",
+        lambda a: (
+            bool(_HEAD.fullmatch(a.head)) and bool(a.findings)
+            if a.adapter in EMBEDDING_ADAPTERS
+            else not a.head
+        ),
+        "must name the weights (JSON) that score the embeddings of a foundation model, which then"
+        " has findings; no other model has any.",
     ),
     (
         "prompt",
         lambda a: bool(a.prompt.strip()) == (a.adapter is Adapter.MEDGEMMA),
-        "is needed for medgemma, and for nothing else.",
+        "must say what medgemma is asked; no other model has one.",
     ),
     (
         "card",

@@ -20,11 +20,11 @@ def matching_analyses(table: AnalysisTable, images: Sequence[Header]) -> tuple[A
 
 
 def takes(analysis: Analysis, images: Sequence[Header]) -> bool:
-    """Tell whether every image of a series meets every condition of a row.
+    """Tell whether every image of a series meets every condition of a row that is not off.
 
     A missing attribute meets none: what a model was not made for must not reach it by an omission.
     """
-    return bool(images) and all(_meets(image, analysis) for image in images)
+    return analysis.is_on and bool(images) and all(_meets(image, analysis) for image in images)
 
 
 def _meets(image: Header, analysis: Analysis) -> bool:

@@ -94,13 +94,18 @@ def analysis_from_json(name: str, row: Any) -> Analysis:
 
 
 def _table(rows: Iterable[Analysis]) -> AnalysisTable:
-    ordered = sorted(rows, key=lambda a: (a.kind is not Kind.GENERAL_PURPOSE, not a.is_live, a.id))
-    endpoints = Counter(analysis.endpoint for analysis in ordered)
+    ordered = sorted(rows, key=_order)
+    endpoints = Counter(analysis.endpoint for analysis in ordered if analysis.is_on)
     for analysis in ordered:
-        if endpoints[analysis.endpoint] > 1:
+        if analysis.is_on and endpoints[analysis.endpoint] > 1:
             field = "adapter" if analysis.is_vision else "endpoint"
             raise ValueError(f"[analysis.{analysis.id}] {field} is that of another row, too.")
     return MappingProxyType({analysis.id: analysis for analysis in ordered})
+
+
+def _order(analysis: Analysis) -> tuple[bool, int, str]:
+    is_specialised = analysis.kind is Kind.SPECIALISED
+    return is_specialised, list(Mode).index(analysis.mode), analysis.id
 
 
 def _text(value: Any) -> str:
