@@ -36,6 +36,7 @@ from wetread.core.findings import (
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "events.md").read_text("utf-8")
 KEY = "k1-abcdefghijklmnopqrstuvwxyz"
 SOURCE = AnalysisSource("cloud-vision", "v1", "c" * 64)
+ANALYSED_AT = "2026-11-22T08:21:10Z"
 
 
 def findings(*modalities: str, missing: tuple[AnalysisName, ...] = ()) -> StudyFindings:
@@ -69,7 +70,7 @@ def a_failure_event(code: str = "import-incomplete") -> FailureEvent:
 
 
 def an_analysis_event() -> AnalysisEvent:
-    made = AnalysisFindings("s01", "nodule", "2.25.1", "CT", SOURCE, "2026-11-22T08:21:10Z")
+    made = AnalysisFindings("s01", "nodule", "2.25.1", "CT", SOURCE, ANALYSED_AT)
     return AnalysisEvent(
         study_key=KEY,
         version=2,
@@ -141,7 +142,7 @@ def test_the_histogram_counts_every_score_also_the_ends() -> None:
         "2.25.1",
         "CT",
         SOURCE,
-        "2026-11-22T08:21:10Z",
+        ANALYSED_AT,
         findings=tuple(Finding("pulmonary-nodule", score, 0.5, image) for score in (1.0, 0.55)),
         absences=(Absence("pneumothorax", 0.0, 0.5),),
     )

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from wetread.core.canonical import canonical_json
-from wetread.core.errors import PermanentError, catalogue, problem
+from wetread.core.errors import PermanentError, WetreadError, catalogue, problem
 from wetread.core.findings import AnalysisFindings, StudyFindings
 from wetread.core.identity import STUDY_KEY_PATTERN
 from wetread.core.outcomes import OutcomeCounts
@@ -158,10 +158,39 @@ def study_event(
     )
 
 
+def analysis_event(
+    ended: AnalysisFindings | WetreadError,
+    *,
+    study_key: str,
+    version: int,
+    row: str,
+    analysis: str,
+    mode: str,
+    seconds: float,
+) -> AnalysisEvent:
+    """Return the event of an analysis that ``ended`` with findings, or with an error."""
+    found = None if isinstance(ended, WetreadError) else ended
+    return AnalysisEvent(
+        study_key=study_key,
+        version=version,
+        row=row,
+        analysis=analysis,
+        mode=mode,
+        outcome=AnalysisOutcome.SUCCEEDED if found else AnalysisOutcome.FAILED,
+        code=ended.code if isinstance(ended, WetreadError) else None,
+        images=found.images if found else 0,
+        findings=len(found.findings) if found else 0,
+        candidates=len(found.candidates) if found else 0,
+        scores=score_histogram(found) if found else (),
+        seconds=seconds,
+        versions={found.source.name: found.source.version} if found else {},
+    )
+
+
 def score_histogram(findings: AnalysisFindings) -> tuple[int, ...]:
     """Return how many scores lie in each tenth of 0..1."""
     bins = [0] * _SCORE_BINS
-    for seen in (*findings.findings, *findings.absences, *findings.candidates):
+    for seen in (*findings.seen, *findings.absences):
         bins[min(int(seen.score * _SCORE_BINS), _SCORE_BINS - 1)] += 1
     return tuple(bins)
 

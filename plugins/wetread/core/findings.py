@@ -171,8 +171,8 @@ class AnalysisFindings:
     """The immutable findings of one analysis of one plan row.
 
     A general-purpose model gives ``candidates`` and ``labels``, a specialised one ``findings`` and
-    ``absences``. ``created_at`` is an RFC 3339 time in UTC; it is the issue time of everything made from this.
-    ``images`` were looked at, for which Vision AI bills ``vision_units``. ``remarks`` are codes of
+    ``absences``; the ``texts`` of a language model are kept and shown nowhere. ``created_at`` is an
+    RFC 3339 time in UTC; it is the issue time of everything made from this. ``images`` were looked at, for which Vision AI bills ``vision_units``. ``remarks`` are codes of
     ``pixels/policy.toml``: how the pictures were made. Burned-in text was painted over in
     ``masked_images``, at ``masked_regions`` places; because of it, or because nobody could look for
     it, ``withheld_images`` were not sent.
@@ -189,6 +189,7 @@ class AnalysisFindings:
     labels: tuple[ImageLabel, ...] = ()
     findings: tuple[Finding, ...] = ()
     absences: tuple[Absence, ...] = ()
+    texts: tuple[str, ...] = ()
     outcomes: tuple[InstanceOutcome, ...] = ()
     images: int = 0
     vision_units: int = 0
@@ -200,6 +201,11 @@ class AnalysisFindings:
     @property
     def anomalies(self) -> tuple[Candidate, ...]:
         return tuple(c for c in self.candidates if c.kind is CandidateKind.ANOMALY)
+
+    @property
+    def seen(self) -> tuple[Finding | Candidate, ...]:
+        """Everything that the model points at, whatever it may be taken for."""
+        return (*self.findings, *self.candidates)
 
     @property
     def marked(self) -> tuple[Finding | Candidate, ...]:
@@ -296,6 +302,7 @@ def analysis_from_json(stored: Mapping[str, Any]) -> AnalysisFindings:
         labels=tuple(ImageLabel(**label) for label in stored["labels"]),
         findings=tuple(_finding(f) for f in stored["findings"]),
         absences=tuple(Absence(**absence) for absence in stored["absences"]),
+        texts=tuple(stored["texts"]),
         outcomes=tuple(InstanceOutcome(**outcome) for outcome in stored["outcomes"]),
         images=stored["images"],
         vision_units=stored["vision_units"],
@@ -343,7 +350,7 @@ def merge(base: StudyFindings, found: Iterable[AnalysisFindings]) -> StudyFindin
     """
     by_name = {analysis.name: analysis for analysis in (*found, *base.analyses)}
     analyses = tuple(by_name[name] for name in sorted(by_name, key=_order))
-    reached, before = _best_outcomes(analyses), set(_best_outcomes(base.analyses).values())
+    reached, before = best_outcomes(analyses), set(best_outcomes(base.analyses).values())
     return replace(
         base,
         analyses=analyses,
@@ -356,7 +363,7 @@ def merge(base: StudyFindings, found: Iterable[AnalysisFindings]) -> StudyFindin
     )
 
 
-def _best_outcomes(analyses: Iterable[AnalysisFindings]) -> dict[str, InstanceOutcome]:
+def best_outcomes(analyses: Iterable[AnalysisFindings]) -> dict[str, InstanceOutcome]:
     """Return each instance's outcome: analysed if any analysis looked at it, else the first one."""
     best: dict[str, InstanceOutcome] = {}
     for outcome in (o for analysis in analyses for o in analysis.outcomes):

@@ -17,7 +17,8 @@ class Manifest:
 
     ``stored`` are the study's instances that were in the DICOM store before this version.
     ``sealed_at`` is an RFC 3339 time in UTC. ``analysis`` are the settings that the version is
-    analysed with, so that a task which is cleared later still works on the same version.
+    analysed with, so that a task which is cleared later still works on the same version; ``models``
+    say for each analysis which model was deployed then, so that another one makes other findings.
     """
 
     study_key: str
@@ -27,6 +28,7 @@ class Manifest:
     arrivals: tuple[Arrival, ...] = ()
     stored: tuple[Header, ...] = ()
     analysis: Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def accepted(self) -> tuple[tuple[SourceObject, Header], ...]:
@@ -61,6 +63,7 @@ class Manifest:
             "arrivals": [arrival_to_json(a) for a in self.arrivals],
             "stored": [h.as_dict() for h in self.stored],
             "analysis": dict(self.analysis),
+            "models": dict(self.models),
         }
 
 
@@ -74,6 +77,7 @@ def manifest_from_json(stored: Mapping[str, Any]) -> Manifest:
         tuple(arrival_from_json(item) for item in stored["arrivals"]),
         tuple(header_from_dict(item) for item in stored["stored"]),
         stored["analysis"],
+        stored.get("models", {}),
     )
 
 

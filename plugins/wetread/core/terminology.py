@@ -46,6 +46,8 @@ class Terminology:
     systems: Mapping[str, str]
     concepts: Mapping[str, Concept]
     findings: Mapping[str, FindingConcept]
+    measures: Mapping[str, frozenset[str]]
+    units: Mapping[str, Concept]
     modalities: Mapping[str, Concept]
     body_parts: Mapping[str, Concept]
     procedures: Mapping[tuple[str, str], Concept]
@@ -81,6 +83,10 @@ def read_terminology(text: str) -> Terminology:
         findings=MappingProxyType(
             {name: _finding(systems, concepts, row) for name, row in table["finding"].items()}
         ),
+        measures=MappingProxyType(
+            {name: frozenset(units) for name, units in table["measure"].items() if concepts[name]}
+        ),
+        units=MappingProxyType({unit: concepts[name] for unit, name in table["unit"].items()}),
         modalities=MappingProxyType(
             {
                 code: _concept(systems, {"system": "dcm", "code": code, "display": display})
@@ -148,6 +154,22 @@ def finding_concept(code: str) -> FindingConcept:
         The table has no such finding.
     """
     return terminology().findings[code]
+
+
+def is_measure(name: str, unit: str) -> bool:
+    """Tell whether the table has a measurement of that name in that unit."""
+    return unit in terminology().measures.get(name, ())
+
+
+def unit_concept(unit: str) -> Concept:
+    """Return the concept of a unit, such as ``mm``.
+
+    Raises
+    ------
+    KeyError
+        The table has no such unit.
+    """
+    return terminology().units[unit]
 
 
 def system(name: str) -> str:

@@ -42,6 +42,11 @@ class DicomWebClient:
         self._api = api
         self._base = f"{dicom_store}/dicomWeb"
 
+    @property
+    def url(self) -> str:
+        """The store's address, for those that read it themselves."""
+        return self._api.url(self._base)
+
     def instance_uids(self, study_instance_uid: str, subject: str) -> frozenset[str]:
         """Return the SOPInstanceUIDs that the store lists for a study; empty when it has none."""
         call = "healthcare.dicomStores.studies.searchForInstances"

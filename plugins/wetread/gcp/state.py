@@ -7,10 +7,11 @@
 ``index/<token of a folder>.json``                   headers already read, by object generation
 ``studies/<key>/v<n>/manifest.json``                 what the version consists of; written once
 ``studies/<key>/v<n>/import.json``                   what the store refused; written once
-``studies/<key>/findings/<digest>/<row>.json``       the findings of a plan row; written once
+``studies/<key>/findings/<digest>/<row> <id>.json``  what an analysis of a plan row found; once
 ``studies/<key>/v<n>/alerts/<alert id>.json``        an alert that was published
 ``studies/<key>/v<n>/report.json``                   the version's report is being written, or is
 ``studies/<key>/v<n>/summary.json``                  how the version ended
+``pictures/<key>/<row>/<number>.png``                a picture too large for a request, for a while
 ===================================================  ==============================================
 """
 
@@ -23,7 +24,12 @@ from typing import Any
 from wetread.core.arrivals import Arrival, arrival_from_json, arrival_to_json
 from wetread.core.claim import Claim, Priority, claim_from_json
 from wetread.core.errors import problem
-from wetread.core.findings import AnalysisFindings, analysis_from_json, analysis_to_json
+from wetread.core.findings import (
+    AnalysisFindings,
+    AnalysisName,
+    analysis_from_json,
+    analysis_to_json,
+)
 from wetread.core.identity import KeyRing, StudyVersion, parse_run_id
 from wetread.core.manifest import Manifest, manifest_from_json
 from wetread.gcp.storage import Bucket
@@ -50,7 +56,7 @@ class StudyState:
     """Claims, manifests and findings; UIDs never leave it but for the Healthcare API."""
 
     def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
+        self.bucket = bucket
 
     # Claims
 
@@ -62,7 +68,7 @@ class StudyState:
         return None
 
     def read_claim(self, study_key: str) -> Claimed | None:
-        stored = self._bucket.read_json(_claim(study_key), f"claim of {study_key}")
+        stored = self.bucket.read_json(_claim(study_key), f"claim of {study_key}")
         return Claimed(claim_from_json(stored.value), stored.generation) if stored else None
 
     def claim(self, study_key: str) -> Claim:
@@ -81,12 +87,12 @@ class StudyState:
     def create_claim(self, claim: Claim) -> Claimed:
         """Create a claim, or return the one that another writer created first."""
         subject = f"claim of {claim.study_key}"
-        stored = self._bucket.create_json(_claim(claim.study_key), claim.as_json(), subject)
+        stored = self.bucket.create_json(_claim(claim.study_key), claim.as_json(), subject)
         return Claimed(claim_from_json(stored.value), stored.generation)
 
     def replace_claim(self, claim: Claim, generation: int) -> None:
         """Replace a claim that nobody changed since it was read."""
-        self._bucket.replace_json(
+        self.bucket.replace_json(
             _claim(claim.study_key), claim.as_json(), generation, f"claim of {claim.study_key}"
         )
 
@@ -95,18 +101,16 @@ class StudyState:
     def enqueue(self, study: StudyVersion, priority: Priority, opened_at: str) -> None:
         """Remember that ``study`` waits for its run; doing so twice changes nothing."""
         name = _queued(study, priority, opened_at)
-        self._bucket.create_json(name, {}, f"queue entry of {study}")
+        self.bucket.create_json(name, {}, f"queue entry of {study}")
 
     def leave_queue(self, study: StudyVersion, priority: Priority, opened_at: str) -> None:
         """Forget that ``study`` waits: its run is there."""
-        self._bucket.delete(
-            [(_queued(study, priority, opened_at), None)], f"queue entry of {study}"
-        )
+        self.bucket.delete([(_queued(study, priority, opened_at), None)], f"queue entry of {study}")
 
     def waiting(self) -> list[Waiting]:
         """Return what waits, the most urgent and then the oldest first."""
         entries = []
-        for item in self._bucket.list("queue/", "the queue"):
+        for item in self.bucket.list("queue/", "the queue"):
             _, rank, name = item.name.split("/")
             opened_at, _, run_id = name.removesuffix(".json").partition("_")
             entries.append(Waiting(parse_run_id(run_id), Priority(rank[1:]), opened_at))
@@ -116,7 +120,7 @@ class StudyState:
 
     def read_index(self, folder: str, keys: KeyRing) -> dict[tuple[str, int], Arrival]:
         """Return the arrivals of a folder whose headers were read under the newest key."""
-        stored = self._bucket.read_json(_index(folder, keys), "header index")
+        stored = self.bucket.read_json(_index(folder, keys), "header index")
         if stored is None or stored.value["key"] != keys.newest:
             return {}
         arrivals = [arrival_from_json(item) for item in stored.value["arrivals"]]
@@ -125,20 +129,20 @@ class StudyState:
     def write_index(self, folder: str, keys: KeyRing, arrivals: Iterable[Arrival]) -> None:
         """Keep the arrivals of a folder; a lost update only costs reading headers again."""
         value = {"key": keys.newest, "arrivals": [arrival_to_json(a) for a in arrivals]}
-        self._bucket.replace_json(_index(folder, keys), value, None, "header index")
+        self.bucket.replace_json(_index(folder, keys), value, None, "header index")
 
     # One version
 
     def seal(self, manifest: Manifest) -> Manifest:
         """Write the manifest, or return the one that was sealed before."""
         study = StudyVersion(manifest.study_key, manifest.version)
-        stored = self._bucket.create_json(
+        stored = self.bucket.create_json(
             _version(study, "manifest"), manifest.as_json(), f"manifest of {study}"
         )
         return manifest_from_json(stored.value)
 
     def find_manifest(self, study: StudyVersion) -> Manifest | None:
-        stored = self._bucket.read_json(_version(study, "manifest"), f"manifest of {study}")
+        stored = self.bucket.read_json(_version(study, "manifest"), f"manifest of {study}")
         return manifest_from_json(stored.value) if stored else None
 
     def manifest(self, study: StudyVersion) -> Manifest:
@@ -156,34 +160,34 @@ class StudyState:
 
     def record_import(self, study: StudyVersion, refused: Iterable[str]) -> frozenset[str]:
         """Write the SOPInstanceUIDs that the store refused, or return those written before."""
-        stored = self._bucket.create_json(
+        stored = self.bucket.create_json(
             _version(study, "import"), {"refused": sorted(refused)}, f"import of {study}"
         )
         return frozenset(stored.value["refused"])
 
     def find_import(self, study: StudyVersion) -> frozenset[str] | None:
         """Return what the store refused, or nothing while the import is not done."""
-        stored = self._bucket.read_json(_version(study, "import"), f"import of {study}")
+        stored = self.bucket.read_json(_version(study, "import"), f"import of {study}")
         return frozenset(stored.value["refused"]) if stored else None
 
     def is_alert_published(self, study: StudyVersion, alert_id: str) -> bool:
         name = _version(study, f"alerts/{alert_id}")
-        return self._bucket.read_json(name, f"alert of {study}") is not None
+        return self.bucket.read_json(name, f"alert of {study}") is not None
 
     def record_alert(self, study: StudyVersion, alert_id: str, message_id: str) -> None:
         """Remember that an alert was published, so that clearing the task does not repeat it."""
         name = _version(study, f"alerts/{alert_id}")
-        self._bucket.create_json(name, {"message_id": message_id}, f"alert of {study}")
+        self.bucket.create_json(name, {"message_id": message_id}, f"alert of {study}")
 
     def begin_report(self, study: StudyVersion) -> None:
         """Remember that the report of ``study`` is being written: it supersedes earlier ones."""
-        self._bucket.create_json(_version(study, "report"), {}, f"report of {study}")
+        self.bucket.create_json(_version(study, "report"), {}, f"report of {study}")
 
     def is_superseded(self, study: StudyVersion) -> bool:
         """Tell whether a later version, which is about the whole study, has begun its report."""
         return any(
             later.version > study.version
-            and self._bucket.read_json(
+            and self.bucket.read_json(
                 _version(StudyVersion(study.study_key, later.version), "report"),
                 f"report of {study.study_key} v{later.version}",
             )
@@ -191,44 +195,33 @@ class StudyState:
         )
 
     def find_summary(self, study: StudyVersion) -> dict[str, Any] | None:
-        stored = self._bucket.read_json(_version(study, "summary"), f"summary of {study}")
+        stored = self.bucket.read_json(_version(study, "summary"), f"summary of {study}")
         return dict(stored.value) if stored else None
 
     def write_summary(self, study: StudyVersion, summary: dict[str, Any]) -> None:
         name = _version(study, "summary")
-        self._bucket.replace_json(name, summary, None, f"summary of {study}")
+        self.bucket.replace_json(name, summary, None, f"summary of {study}")
 
     # Findings
 
     def record_findings(
         self, study_key: str, findings_digest: str, findings: AnalysisFindings
     ) -> AnalysisFindings:
-        """Write the findings of a plan row, or return those that were written first."""
-        stored = self._bucket.create_json(
-            _findings(study_key, findings_digest, findings.row_id),
+        """Write the findings of an analysis, or return those that were written first."""
+        stored = self.bucket.create_json(
+            _findings(study_key, findings_digest, findings.name),
             analysis_to_json(findings),
-            f"findings of {study_key} {findings.row_id}",
+            f"findings of {study_key} {findings.name}",
         )
         return analysis_from_json(stored.value)
 
     def find_findings(
-        self, study_key: str, findings_digest: str, row_id: str
+        self, study_key: str, findings_digest: str, name: AnalysisName
     ) -> AnalysisFindings | None:
-        name = _findings(study_key, findings_digest, row_id)
-        stored = self._bucket.read_json(name, f"findings of {study_key} {row_id}")
+        stored = self.bucket.read_json(
+            _findings(study_key, findings_digest, name), f"findings of {study_key} {name}"
+        )
         return analysis_from_json(stored.value) if stored else None
-
-    def all_findings(self, study_key: str) -> list[tuple[str, AnalysisFindings]]:
-        """Return every plan row's findings, each with the beginning of its findings digest.
-
-        For whoever shows results: the model and the settings of today need not be those of then.
-        """
-        subject = f"findings of {study_key}"
-        return [
-            (item.name.split("/")[3], analysis_from_json(stored.value))
-            for item in self._bucket.list(f"studies/{study_key}/findings/", subject)
-            if (stored := self._bucket.read_json(item.name, subject))
-        ]
 
 
 def _claim(study_key: str) -> str:
@@ -247,5 +240,5 @@ def _version(study: StudyVersion, record: str) -> str:
     return f"studies/{study.study_key}/v{study.version}/{record}.json"
 
 
-def _findings(study_key: str, findings_digest: str, row_id: str) -> str:
-    return f"studies/{study_key}/findings/{findings_digest[:32]}/{row_id}.json"
+def _findings(study_key: str, findings_digest: str, name: AnalysisName) -> str:
+    return f"studies/{study_key}/findings/{findings_digest[:32]}/{name}.json"

@@ -126,6 +126,13 @@ class Bucket:
             )
         return StoredJson(value, int(blob.generation))
 
+    def write(self, name: str, content: bytes, content_type: str, subject: str) -> None:
+        """Write an object, over an older one of that name."""
+        with translated("storage.objects.insert", subject):
+            self._bucket.blob(name).upload_from_string(
+                content, content_type=content_type, **OPTIONS
+            )
+
     def checksum(self, name: str, subject: str) -> str | None:
         """Return the CRC32C of an object as the service writes it, or nothing without an object."""
         with translated("storage.objects.get", subject):

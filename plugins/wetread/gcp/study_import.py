@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wetread.core.arrivals import SourceObject
@@ -12,6 +12,8 @@ from wetread.core.errors import problem
 from wetread.core.headers import Header
 from wetread.core.identity import StudyVersion
 from wetread.core.manifest import Manifest, judge_arrivals
+from wetread.core.plan import make_plan
+from wetread.core.routing.analysis import Analysis
 from wetread.core.settings import Settings
 from wetread.gcp.dicomweb import DicomWebClient
 from wetread.gcp.healthcare import HealthcareClient, Operation
@@ -27,7 +29,7 @@ _INDEX_LAG_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 class StudyImport:
     """Imports one study version; every step finds what an earlier try left and goes on from there.
 
-    ``sleep`` waits for so many seconds.
+    ``deployed`` says which model is deployed for each analysis; ``sleep`` waits for so many seconds.
     """
 
     study: StudyVersion
@@ -35,6 +37,7 @@ class StudyImport:
     healthcare: HealthcareClient
     dicom_store: str
     settings: Settings
+    deployed: Callable[[Iterable[Analysis]], Mapping[str, str]]
     sleep: Callable[[float], None]
 
     def seal(self, claim: Claim, now: datetime) -> Manifest:
@@ -50,17 +53,17 @@ class StudyImport:
             if (arrival.source.name, arrival.source.generation) not in before
         ]
         stored = self.intake.stored_headers(claim.study_instance_uid, str(self.study))
-        return self._state.seal(
-            Manifest(
-                study_key=self.study.study_key,
-                version=self.study.version,
-                study_instance_uid=claim.study_instance_uid,
-                sealed_at=now.isoformat(timespec="microseconds"),
-                arrivals=judge_arrivals(arrivals, stored),
-                stored=stored,
-                analysis=self.settings.analysis,
-            )
+        manifest = Manifest(
+            study_key=self.study.study_key,
+            version=self.study.version,
+            study_instance_uid=claim.study_instance_uid,
+            sealed_at=now.isoformat(timespec="microseconds"),
+            arrivals=judge_arrivals(arrivals, stored),
+            stored=stored,
+            analysis=self.settings.analysis,
         )
+        analyses = make_plan(manifest).analyses.values()
+        return self._state.seal(replace(manifest, models=self.deployed(analyses)))
 
     def start(self, manifest: Manifest) -> str | None:
         """Stage the accepted files and start their import; return the operation's name, if any.

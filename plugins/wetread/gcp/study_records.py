@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from wetread.core.canonical import digest
-from wetread.core.findings import AnalysisFindings, AnalysisSource, StudyFindings, merge
+from wetread.core.findings import AnalysisFindings, AnalysisName, StudyFindings, merge
 from wetread.core.identity import StudyVersion
 from wetread.core.manifest import Manifest
 from wetread.core.plan import Plan, findings_before_analysis, make_plan
 from wetread.core.settings import Settings
-from wetread.gcp.analysis import VISION_MODEL
 from wetread.gcp.state import StudyState
 
 
@@ -45,32 +44,35 @@ class StudyRecords:
     def plan(self) -> Plan:
         return make_plan(self.manifest, self.refused)
 
-    @cached_property
-    def findings_digest(self) -> str:
-        """The digest of what determines the findings: content, model and settings."""
-        source = AnalysisSource(*VISION_MODEL, settings_digest=self.settings.analysis_digest)
-        return findings_digest(self.manifest, self.refused, source)
+    def settings_digest_of(self, analysis_id: str) -> str:
+        """Return the digest of what determines an analysis' findings besides the images."""
+        return self.plan.digest_of(analysis_id)
 
-    def find_row(self, row_id: str) -> AnalysisFindings | None:
-        """Return the findings of a plan row if it was analysed before."""
-        return self.state.find_findings(self.study.study_key, self.findings_digest, row_id)
+    def find(self, name: AnalysisName) -> AnalysisFindings | None:
+        """Return the findings of an analysis if it succeeded before."""
+        return self.state.find_findings(self.study.study_key, self._digest(name), name)
 
-    def record_row(self, findings: AnalysisFindings) -> AnalysisFindings:
-        """Write the findings of a plan row; the first writer wins."""
-        return self.state.record_findings(self.study.study_key, self.findings_digest, findings)
+    def record(self, findings: AnalysisFindings) -> AnalysisFindings:
+        """Write the findings of an analysis; the first writer wins."""
+        digest_of = self._digest(findings.name)
+        return self.state.record_findings(self.study.study_key, digest_of, findings)
 
     def findings(self) -> StudyFindings:
-        """Return the study's findings: what the rows that succeeded found, merged."""
-        before = findings_before_analysis(self.manifest, self.plan, self.settings.analysis_digest)
-        rows = (self.find_row(row.row_id) for row in self.plan.rows)
-        return merge(before, [row for row in rows if row])
+        """Return the study's findings: what the live analyses that succeeded found, merged."""
+        before = findings_before_analysis(self.manifest, self.plan, self.plan.digest)
+        return merge(before, self._shown())
 
+    def _shown(self) -> Iterator[AnalysisFindings]:
+        for row, analysis in self.plan.shown():
+            if found := self.find(AnalysisName(row.row_id, analysis.id)):
+                yield found
 
-def findings_digest(manifest: Manifest, refused: Collection[str], source: AnalysisSource) -> str:
-    """Return the digest that names what a model, under its settings, found in a content.
+    def _digest(self, name: AnalysisName) -> str:
+        """Return the digest that names what a model, under its settings, found in a content.
 
-    What the store refused is no content: a later version may bring the instance again, and then
-    has it analysed.
-    """
-    content = [manifest.digest, sorted(refused)]
-    return digest([*content, source.name, source.version, source.settings_digest])
+        What the store refused is no content: a later version may bring the instance again, and
+        then has it analysed.
+        """
+        content = [self.manifest.digest, sorted(self.refused)]
+        model = self.manifest.models.get(name.analysis_id, "")
+        return digest([*content, self.settings_digest_of(name.analysis_id), model])

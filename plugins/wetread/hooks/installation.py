@@ -17,10 +17,12 @@ from wetread.gcp.intake import Intake
 from wetread.gcp.platform import Platform
 from wetread.gcp.pubsub import Subscription, Topic
 from wetread.gcp.state import StudyState
+from wetread.gcp.vertex import VertexClient
 from wetread.hooks.healthcare import HealthcareHook
 from wetread.hooks.pubsub import PubSubHook
 from wetread.hooks.secret_manager import SecretManagerHook
 from wetread.hooks.storage import StorageHook
+from wetread.hooks.vertex import VertexHook
 
 SETTINGS_VARIABLE = "wetread_settings"
 
@@ -58,6 +60,14 @@ class Installation:
     @cached_property
     def dicomweb(self) -> DicomWebClient:
         return self.healthcare.dicomweb(self.dataset.dicom_store(self.settings.dicom_store))
+
+    @cached_property
+    def vertex_hook(self) -> VertexHook:
+        return VertexHook(gcp_conn_id=self.gcp_conn_id)
+
+    @cached_property
+    def vertex(self) -> VertexClient:
+        return self.vertex_hook.client(self.settings.location)
 
     @cached_property
     def fhir(self) -> FhirClient:

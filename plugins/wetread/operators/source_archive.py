@@ -74,6 +74,17 @@ class ArchiveSourceOperator(StudyOperator):
                 }
                 for candidate in findings.anomalies
             ],
+            "coded_findings": [
+                {
+                    "code": finding.code,
+                    "score": finding.score,
+                    "instance_number": finding.image.instance_number,
+                    "centre": list(finding.region.centre) if finding.region else None,
+                    "point_mm": list(finding.point_mm) if finding.point_mm else None,
+                    "measurements": {m.code: m.value for m in finding.measurements},
+                }
+                for finding in findings.findings
+            ],
             "report_status": self._report_status(findings),
             "alert": bool(critical_alerts(findings)),
         }
@@ -88,7 +99,7 @@ class ArchiveSourceOperator(StudyOperator):
 
     def _event(self, findings: StudyFindings) -> str:
         from wetread.core.events import study_event
-        from wetread.gcp.analysis import VISION_MODEL
+        from wetread.gcp.vision_analysis import VISION_MODEL
 
         sealed_at = datetime.fromisoformat(self.records.manifest.sealed_at)
         seconds = (datetime.now(UTC) - sealed_at).total_seconds()

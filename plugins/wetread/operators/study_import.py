@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from wetread.core.errors import problem
@@ -32,7 +32,8 @@ class ImportStudyOperator(StudyOperator):
 
     Returns the plan: a list of rows ``{"row_id", "label"}`` to map :class:`AnalyzeImagesOperator`
     over. The XCom ``counts`` holds ``{"accepted", "refused", "stored_before",
-    "expected_vision_units"}``, the last being what Vision AI will bill at most.
+    "expected_vision_units", "unmatched_series"}``: what Vision AI will bill at most, and image
+    series that no analysis takes.
 
     Parameters
     ----------
@@ -115,15 +116,19 @@ class ImportStudyOperator(StudyOperator):
             "refused": len(manifest.refused) + len(refused),
             "stored_before": len(manifest.stored),
             "expected_vision_units": self.records.plan.expected_vision_units,
+            "unmatched_series": len(self.records.plan.unmatched),
         }
         context["ti"].xcom_push(key="counts", value=counts)
         self.log.info("Imported %s: %s", self.version, counts)
         for row in self.records.plan.rows:
             self.log.info("Planned %s %s: %s", self.version, row.row_id, row.label)
+        for series in self.records.plan.unmatched:
+            self.log.info("No analysis of %s takes %s", self.version, series.label)
         return [{"row_id": row.row_id, "label": row.label} for row in self.records.plan.rows]
 
     @cached_property
     def _import(self) -> StudyImport:
+        from wetread.gcp.deployed_models import deployed_models
         from wetread.gcp.study_import import StudyImport
 
         installation = self.installation
@@ -133,5 +138,6 @@ class ImportStudyOperator(StudyOperator):
             healthcare=installation.healthcare.client(),
             dicom_store=installation.dataset.dicom_store(installation.settings.dicom_store),
             settings=installation.settings,
+            deployed=partial(deployed_models, lambda: installation.vertex),
             sleep=time.sleep,
         )

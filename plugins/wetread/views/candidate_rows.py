@@ -1,4 +1,4 @@
-"""The report's candidates as rows of a table, read from their FHIR Observations."""
+"""What models saw as rows of a table, read from the report's FHIR Observations."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from typing import Any
 
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.identifiers import REGION_EXTENSION
-from wetread.core.fhir.observation import candidate_concept
-from wetread.core.findings import CandidateKind
+from wetread.core.findings import CandidateKind, Finding
+from wetread.core.terminology import terminology
+
+_FINDING_NAME = "AI finding"
 
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """One candidate in words; ``score`` and ``threshold`` lie in 0..1."""
+    """One finding or candidate in words; ``score`` and ``threshold`` lie in 0..1.
 
-    is_anomaly: bool
+    ``kind`` is finding, anomaly or object; ``kind_name`` is what people call it.
+    """
+
     kind: str
+    kind_name: str
     label: str
     score: float | None
     threshold: float | None
@@ -39,18 +44,38 @@ def candidate_rows(
 def _row(observation: Resource, images: Mapping[str, str]) -> CandidateRow:
     coding: Resource = next(iter(observation.get("code", {}).get("coding", [])), {})
     components = {
-        code.get("code"): component.get("valueQuantity", {}).get("value")
+        code.get("code"): component.get("valueQuantity", {})
         for component in observation.get("component", [])
         for code in component.get("code", {}).get("coding", [])
     }
+    kind, name, label = _described(observation, coding)
     return CandidateRow(
-        is_anomaly=coding.get("code") == candidate_concept(CandidateKind.ANOMALY).code,
-        kind=str(coding.get("display") or ""),
-        label=str(observation.get("valueCodeableConcept", {}).get("text") or ""),
-        score=components.get("score"),
-        threshold=components.get("threshold"),
+        kind=kind,
+        kind_name=name,
+        label=", ".join([label, *_measured(components)]),
+        score=components.get("score", {}).get("value"),
+        threshold=components.get("threshold", {}).get("value"),
         image=_image(observation, images),
     )
+
+
+def _described(observation: Resource, coding: Resource) -> tuple[str, str, str]:
+    """Return the kind, its name, and the label of what an Observation is about."""
+    for finding in terminology().findings.values():
+        if (coding.get("system"), coding.get("code")) == (finding.system, finding.code):
+            return Finding.kind, _FINDING_NAME, finding.label
+    concepts = terminology().concepts
+    is_anomaly = coding.get("code") == concepts["anomaly-candidate"].code
+    kind = CandidateKind.ANOMALY if is_anomaly else CandidateKind.OBJECT
+    label = str(observation.get("valueCodeableConcept", {}).get("text") or "")
+    return kind, str(coding.get("display") or ""), label
+
+
+def _measured(components: Mapping[str, Resource]) -> Iterator[str]:
+    concepts = terminology().concepts
+    for name in terminology().measures:
+        if quantity := components.get(concepts[name].code):
+            yield f"{quantity.get('value')} {quantity.get('unit')}"
 
 
 def _image(observation: Resource, images: Mapping[str, str]) -> str:

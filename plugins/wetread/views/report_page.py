@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from wetread.core.fhir.conclusion import DISCLAIMER
 from wetread.core.fhir.elements import Resource, counted
 from wetread.core.fhir.guard import OPEN_STATUSES
 from wetread.core.fhir.identifiers import ACCESSION_SYSTEM
-from wetread.core.findings import StudyFindings
+from wetread.core.findings import Candidate, Finding, StudyFindings
 from wetread.core.identity import StudyVersion
 from wetread.core.outcomes import Outcome, OutcomeCounts, reasons
 from wetread.core.terminology import public_modality
@@ -113,7 +113,7 @@ def report_page(results: StudyResults) -> ReportPage | None:
         candidates_left_out=len(resource.get("result", [])) - len(results.observations),
         counts=findings.counts,
         reasons=rows,
-        threshold=next((row.threshold for row in candidates if row.threshold), None),
+        threshold=next((row.threshold for row in candidates if row.kind == "anomaly"), None),
         has_alert=bool((results.summaries.get(findings.version) or {}).get("alert")),
         models=", ".join(
             sorted({f"{a.source.name} {a.source.version}" for a in findings.analyses})
@@ -192,14 +192,20 @@ def _conclusion(
 
 
 def _figure(image: KeyImage, images: Mapping[str, str]) -> Figure:
-    best = max(image.candidates, key=lambda candidate: candidate.score)
+    best = max(image.marked, key=lambda seen: seen.score)
     parts = [
         public_modality(image.analysis.modality),
         frame_name(images, best.image.sop_instance_uid, best.image.frame_number),
-        counted(len(image.candidates), "anomaly candidate"),
+        *_marked(image.marked),
         f"highest score {best.score:.2f}",
     ]
     return Figure(image.number, ", ".join(part for part in parts if part))
+
+
+def _marked(marked: Sequence[Finding | Candidate]) -> Iterator[str]:
+    yield from sorted({seen.label for seen in marked if isinstance(seen, Finding)})
+    if candidates := sum(isinstance(seen, Candidate) for seen in marked):
+        yield counted(candidates, "anomaly candidate")
 
 
 def _reason_rows(findings: StudyFindings) -> tuple[ReasonRow, ...]:

@@ -12,11 +12,9 @@ from wetread.core.claim import Claim
 from wetread.core.dicom.key_image import best_image, key_image_uids
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.identifiers import report_identifier, study_identifier
-from wetread.core.findings import AnalysisFindings, Candidate, StudyFindings, merge
+from wetread.core.findings import AnalysisFindings, Candidate, Finding, StudyFindings
 from wetread.core.identity import StudyVersion
-from wetread.core.manifest import Manifest
-from wetread.core.plan import findings_before_analysis, make_plan
-from wetread.gcp.study_records import findings_digest
+from wetread.gcp.study_records import StudyRecords
 from wetread.hooks.installation import Installation
 
 OBSERVATIONS_SHOWN = 8
@@ -25,10 +23,10 @@ OBSERVATIONS_SHOWN = 8
 
 @dataclass(frozen=True)
 class KeyImage:
-    """One of the pipeline's key images; ``number`` counts from 1, the highest score first."""
+    """One of the pipeline's key images; ``number`` counts from 1: findings, then high scores."""
 
     number: int
-    candidates: tuple[Candidate, ...]
+    marked: tuple[Finding | Candidate, ...]
     analysis: AnalysisFindings
     series_instance_uid: str
     sop_instance_uid: str
@@ -55,15 +53,19 @@ class Report:
         marked = [(best_image(a), a) for a in self.findings.analyses]
         ranked = sorted(
             ((image, a) for image, a in marked if image),
-            key=lambda pair: (-max(c.score for c in pair[0]), pair[1].row_id),
+            key=lambda pair: (
+                not pair[1].findings,
+                -max(seen.score for seen in pair[0]),
+                pair[1].name,
+            ),
         )
         return tuple(
             KeyImage(number, tuple(image), analysis, *self._uids(image[0], analysis))
             for number, (image, analysis) in enumerate(ranked, 1)
         )
 
-    def _uids(self, candidate: Candidate, analysis: AnalysisFindings) -> tuple[str, str]:
-        image = candidate.image
+    def _uids(self, seen: Finding | Candidate, analysis: AnalysisFindings) -> tuple[str, str]:
+        image = seen.image
         return key_image_uids(
             self.findings.study_instance_uid, analysis, image.sop_instance_uid, image.frame_number
         )
@@ -142,37 +144,16 @@ class StudyResults:
 
     def _reports(self) -> Iterator[Report]:
         """Read the versions' reports, newest version first."""
-        key, state, fhir = self.claim.study_key, self._installation.state, self._installation.fhir
-        rows = state.all_findings(key)
+        state, fhir = self._installation.state, self._installation.fhir
         for claimed in reversed(self.claim.versions):
-            study = StudyVersion(key, claimed.version)
-            manifest = state.find_manifest(study)
-            if manifest is None:
+            study = StudyVersion(self.claim.study_key, claimed.version)
+            if state.find_manifest(study) is None:
                 continue
-            findings = self._findings(study, manifest, rows)
+            findings = StudyRecords(study, state, self._installation.settings).findings()
             name = report_identifier(findings.study_instance_uid, findings.settings_digest)
             report = fhir.find("DiagnosticReport", name.criterion, f"report of {study}")
             if report:
                 yield Report(report, findings)
-
-    def _findings(
-        self, study: StudyVersion, manifest: Manifest, rows: list[tuple[str, AnalysisFindings]]
-    ) -> StudyFindings:
-        """Return the newest findings of a version, whatever model and settings they come from."""
-        refused = self._installation.state.find_import(study) or frozenset()
-        own = [
-            row
-            for name, row in rows
-            if findings_digest(manifest, refused, row.source).startswith(name)
-        ]
-        newest = max(own, key=lambda row: row.created_at, default=None)
-        settings = self._installation.settings.with_analysis(manifest.analysis)
-        settings_digest = newest.source.settings_digest if newest else settings.analysis_digest
-        plan = make_plan(manifest, refused)
-        return merge(
-            findings_before_analysis(manifest, plan, settings_digest),
-            [row for row in own if newest and row.source == newest.source],
-        )
 
 
 def find_results(installation: Installation, study_key: str) -> StudyResults | None:

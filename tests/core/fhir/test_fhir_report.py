@@ -132,7 +132,7 @@ def test_the_published_extension_is_the_one_written() -> None:
     defined = {
         element["sliceName"] for element in profile["snapshot"]["element"] if "sliceName" in element
     }
-    observation = transactions()["candidates"]["entry"][1]["resource"]
+    observation = transactions()["findings"]["entry"][1]["resource"]
     (extension,) = observation["extension"]
     assert extension["url"] == REGION_EXTENSION
     assert {part["url"] for part in extension["extension"]} == defined

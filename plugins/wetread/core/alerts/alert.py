@@ -55,7 +55,7 @@ def _raised(
     findings: StudyFindings, rules: Sequence[Rule]
 ) -> Iterator[tuple[AnalysisSource, Alert]]:
     for analysis in findings.analyses:
-        for seen in (*analysis.findings, *analysis.candidates):
+        for seen in analysis.seen:
             rule = next((r for r in rules if r.concerns(seen, analysis.source)), None)
             if rule:
                 yield analysis.source, _alert(findings, analysis, rule, seen.score)

@@ -107,7 +107,7 @@ def build_transaction(
 def _identified(findings: StudyFindings) -> Iterator[_Listed]:
     occurrences: Counter[Identifier] = Counter()
     for analysis in findings.analyses:
-        for seen in (*analysis.findings, *analysis.candidates):
+        for seen in analysis.seen:
             first = observation_identifier(findings.study_instance_uid, analysis.source, seen, 0)
             identifier = observation_identifier(
                 findings.study_instance_uid, analysis.source, seen, occurrences[first]

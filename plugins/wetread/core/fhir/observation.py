@@ -25,7 +25,7 @@ from wetread.core.findings import (
     CandidateKind,
     Finding,
 )
-from wetread.core.terminology import Concept, concept, finding_concept
+from wetread.core.terminology import Concept, concept, finding_concept, unit_concept
 
 _KIND_CONCEPTS: Final = {
     CandidateKind.ANOMALY: "anomaly-candidate",
@@ -143,11 +143,7 @@ def _components(seen: Finding | Candidate, threshold: float | None) -> Iterator[
         yield _component(concept("threshold"), round(threshold, SCORE_DECIMALS), unity)
     if isinstance(seen, Finding):
         for item in seen.measurements:
-            yield _component(concept(item.code), item.value, concept(UNITS[item.unit]))
-
-
-UNITS: Final = {"mm": "millimetre"}
-"""The concept of each unit that a measurement may have."""
+            yield _component(concept(item.code), item.value, unit_concept(item.unit))
 
 
 def _component(code: Concept, value: float, unit: Concept) -> Resource:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wetread.core.findings import ImageReference
+from wetread.core.pixels.metadata import Metadata
+from wetread.core.pixels.metadata import integer as integer_of
 from wetread.core.predictions.contract import PatchSquare
 from wetread.core.predictions.embeddings import stacked, vector
 from wetread.core.predictions.fields import Malformed, array, integer, record
@@ -19,6 +22,27 @@ def coordinates(patches: Sequence[PatchSquare]) -> list[dict[str, int]]:
     return [
         {"x_origin": p.x, "y_origin": p.y, "width": p.width, "height": p.height} for p in patches
     ]
+
+
+def tile_patches(
+    tiles: Sequence[ImageReference], levels: Mapping[str, Metadata]
+) -> tuple[PatchSquare, ...]:
+    """Return where tiles of a slide's level lie, as squares of the size that models take.
+
+    The tiles of a level fill it row by row (TILED_FULL, PS3.3 C.7.6.17.3).
+
+    Parameters
+    ----------
+    levels : the instances that the tiles are frames of, by SOPInstanceUID
+    """
+    squares = []
+    for tile in tiles:
+        level = levels[tile.sop_instance_uid]
+        rows, columns = (integer_of(level, name) or 1 for name in ("Rows", "Columns"))
+        across = -(-(integer_of(level, "TotalPixelMatrixColumns") or columns) // columns)
+        down, right = divmod(tile.frame_number - 1, across)
+        squares.append(PatchSquare(x=right * columns, y=down * rows))
+    return tuple(squares)
 
 
 def patch_vectors(value: object, patches: Sequence[PatchSquare], vector_field: str) -> Vectors:

@@ -93,7 +93,7 @@ def choose(
     PermanentError
         ``picture-too-large``: too large for bytes, and no address that the model takes.
     """
-    if source.content is not None and Form.BYTES in forms and _fits(source.content, limits):
+    if source.content is not None and Form.BYTES in forms and fits(source.content, limits):
         return Payload(Form.BYTES, content=source.content)
     for form, uri in ((Form.GCS, source.gcs_uri), (Form.DICOMWEB, source.dicomweb_uri)):
         if uri and form in forms:
@@ -101,7 +101,8 @@ def choose(
     raise problem("picture-too-large", f"{subject} fits no form of payload that its model takes.")
 
 
-def _fits(content: bytes, limits: EndpointLimits) -> bool:
+def fits(content: bytes, limits: EndpointLimits) -> bool:
+    """Tell whether a request to the endpoint can hold a picture as bytes."""
     encoded_bytes = 4 * -(-len(content) // 3)
     return encoded_bytes + _PROMPT_BYTES + ENVELOPE_BYTES <= limits.request_bytes
 
