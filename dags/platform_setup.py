@@ -1,8 +1,9 @@
 """### Create what Wetread needs in its project
 
 Creates buckets with versioning, lifecycle rules and notifications, topics and subscriptions with
-dead letters, the dataset with its DICOM and FHIR store, and the secret that keys study keys. Then
-checks what would otherwise fail silently.
+dead letters, the dataset with its DICOM and FHIR store, and the secret that keys study keys. Where
+the setting `model_image` names an image, deploys its models to endpoints of Vertex AI, which costs
+money as long as they are there. Then checks what would otherwise fail silently.
 
 Run it once after a deployment, and again whenever you like: what is there and right is left alone.
 Names come from the variable `wetread_settings`; the service account needs the roles that
@@ -59,13 +60,21 @@ def platform_setup() -> None:
         return Installation(CONNECTION).platform.create_study_key()
 
     @task
+    def deploy_models() -> list[str]:
+        """Deploy the models of the setting `model_image`; nothing where it is empty."""
+        from wetread.hooks.model_deployment import deploy_models
+
+        return deploy_models(CONNECTION)
+
+    @task
     def validate() -> None:
         """Check that everything is there and configured as the pipeline relies on."""
         from wetread.hooks.installation import Installation
 
         Installation(CONNECTION).platform.validate()
 
-    create_topics() >> [create_buckets(), create_stores(), create_study_key()] >> validate()
+    rest = [create_buckets(), create_stores(), create_study_key(), deploy_models()]
+    create_topics() >> rest >> validate()
 
 
 platform_setup()
