@@ -39,6 +39,13 @@ QUESTIONS: Mapping[str, Question] = {
         images={f"2.25.3108.{number}": ImageExtent(512, 512) for number in range(1, 6)},
     ),
     "picture": Question(codes=frozenset({"burned-in-text"})),
+    "small-picture": Question(
+        codes=frozenset({"burned-in-text"}), images={"2.25.3109.1": ImageExtent(64, 64)}
+    ),
+    "chest-dx-other-codes": Question(
+        codes=frozenset({"effusion"}),
+        head=_head("cxr-foundation/contrastive_img_emb", 128, "mean", "pneumothorax"),
+    ),
     "chest-dx": Question(
         codes=_PNEUMOTHORAX,
         head=_head("cxr-foundation/contrastive_img_emb", 128, "mean", "pneumothorax"),
