@@ -52,6 +52,7 @@ HARMLESS = {
     "kinds[name].__name__": "the name of a type",
     "kind": "the name of a type",
     "type(error).__name__": "the name of a type",
+    "fault_in_a_row": "a row and field of the analysis table, and what is wrong",
     "function": "the name of a function",
     "line": "the number of a line",
 }

@@ -81,8 +81,8 @@ class Settings:
             ) from None
         try:
             _ = self.analysis_table
-        except ValueError as error:
-            raise problem("settings-invalid", f"analyses: {error}") from None
+        except ValueError as fault_in_a_row:
+            raise problem("settings-invalid", f"analyses: {fault_in_a_row}") from None
 
     @cached_property
     def analysis_table(self) -> AnalysisTable:
