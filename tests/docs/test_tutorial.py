@@ -31,6 +31,7 @@ def exports(bare_cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> None:
         "STORAGE_EMULATOR_HOST": bare_cloud.storage,
         "PUBSUB_EMULATOR_HOST": bare_cloud.pubsub,
         "WETREAD_HEALTHCARE_ENDPOINT": bare_cloud.healthcare,
+        "WETREAD_AIPLATFORM_ENDPOINT": bare_cloud.vertex,
         "WETREAD_VISION_ENDPOINT": bare_cloud.vision,
         "WETREAD_SECRETMANAGER_ENDPOINT": bare_cloud.secretmanager,
     }

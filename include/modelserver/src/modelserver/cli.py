@@ -48,6 +48,8 @@ def _settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Settin
         health_route=environ.get("AIP_HEALTH_ROUTE") or defaults.health_route,
         predict_route=environ.get("AIP_PREDICT_ROUTE") or "",
         models=options.models or defaults.models,
+        artifacts="" if options.models else environ.get("AIP_STORAGE_URI") or "",
+        metadata_host=environ.get("GCE_METADATA_HOST") or defaults.metadata_host,
         names=tuple(options.model),
         hosts=defaults.hosts | {own} | set(options.allow_host),
         storage=storage,

@@ -88,6 +88,7 @@ def _in_volume(volume: Volume, detection: VolumeDetection) -> Json:
         ],
         "mask": {
             "sop_instance_uids": [item.sop_instance_uid for item in volume.names[z : z + depth]],
+            "frame_numbers": [item.frame_number for item in volume.names[z : z + depth]],
             "row": y,
             "column": x,
             "rows": height,

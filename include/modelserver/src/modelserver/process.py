@@ -7,16 +7,18 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 
 from modelserver.app import ModelServer
+from modelserver.artifacts import download_models
 from modelserver.errors import StartError
 from modelserver.journal import journal
-from modelserver.registry import load_models
+from modelserver.registry import Model, load_models
 from modelserver.settings import Settings
 
 _BACKLOG = 128
@@ -60,9 +62,19 @@ async def run(settings: Settings, port_file: Path | None) -> int:
 
 
 async def _load(settings: Settings, server: ModelServer) -> None:
-    models = await asyncio.to_thread(load_models, settings.models, settings.names, settings.threads)
+    models = await asyncio.to_thread(_models, settings)
     server.serve(models)
     journal("ready", models=len(models))
+
+
+def _models(settings: Settings) -> Mapping[str, Model]:
+    """Load the models from disk, or from where Vertex AI says; the copy is not needed after."""
+    if not settings.artifacts:
+        return load_models(settings.models, settings.names, settings.threads)
+    with TemporaryDirectory() as folder:
+        artifacts = settings.artifacts, settings.storage, settings.metadata_host
+        models = download_models(*artifacts, Path(folder))
+        return load_models(models, settings.names, settings.threads)
 
 
 def _listen(settings: Settings) -> socket.socket:

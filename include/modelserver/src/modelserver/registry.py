@@ -15,6 +15,7 @@ from modelserver.errors import StartError
 
 WEIGHTS = "model.onnx"
 DESCRIPTION = "model.toml"
+CARD = "card.md"
 INPUTS = frozenset({"image", "volume"})
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -45,6 +45,9 @@ class Settings:
     predict_route: str = ""
     """Binds one model to a route; empty leaves ``/v1/models/<name>:predict`` alone."""
     models: Path = SHIPPED_MODELS
+    artifacts: str = ""
+    """``gs://bucket/prefix`` to load models from instead: AIP_STORAGE_URI."""
+    metadata_host: str = "metadata.google.internal"
     names: tuple[str, ...] = ()
     """The models to load; empty means all."""
     hosts: frozenset[str] = GOOGLE_HOSTS
