@@ -38,6 +38,9 @@ QUESTIONS: Mapping[str, Question] = {
         codes=frozenset({"pulmonary-nodule"}),
         images={f"2.25.3108.{number}": ImageExtent(512, 512) for number in range(1, 6)},
     ),
+    "enhanced-ct": Question(
+        codes=frozenset({"pulmonary-nodule"}), images={"2.25.3110.1": ImageExtent(512, 512, 40)}
+    ),
     "picture": Question(codes=frozenset({"burned-in-text"})),
     "small-picture": Question(
         codes=frozenset({"burned-in-text"}), images={"2.25.3109.1": ImageExtent(64, 64)}

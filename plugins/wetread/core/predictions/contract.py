@@ -48,7 +48,8 @@ class Mask:
 
     ``row`` and ``column`` are the block's first, counted from 0. ``bits`` are those of the boolean
     array (slices, rows, columns) in C order, eight to a byte, the first in the highest bit, the
-    last byte filled up with zeros. Without ``sop_instance_uids`` the one picture sent is meant.
+    last byte filled up with zeros. Without ``sop_instance_uids`` the one picture sent is meant;
+    ``frame_numbers`` are theirs, one by one, where an image has several frames.
     """
 
     sop_instance_uids: tuple[str, ...]
@@ -57,6 +58,7 @@ class Mask:
     rows: int
     columns: int
     bits: bytes
+    frame_numbers: tuple[int, ...] = ()
 
     @property
     def slices(self) -> int:

@@ -79,7 +79,7 @@ def read(prediction: object, question: Question) -> Prediction | PredictionError
         return error
     record(answer, "the answer", required=("model", "scores", "images", "detections"))
     scores = _scores(answer["scores"], question)
-    sent = len(question.images) or _MAX_IMAGES
+    sent = sum(extent.frames for extent in question.images.values()) or _MAX_IMAGES
     return Prediction(
         model=_model(answer["model"]),
         scores={code: round(score, SCORE_DECIMALS) for code, score in scores.items()},
@@ -205,12 +205,9 @@ def _mask(value: object, where: str, question: Question) -> Mask:
         value,
         where,
         required=("row", "column", "rows", "columns", "bits"),
-        optional=("sop_instance_uids",),
+        optional=("sop_instance_uids", "frame_numbers"),
     )
-    listed = array(fields.get("sop_instance_uids", []), f"{where}.sop_instance_uids")
-    uids = tuple(uid(item, f"{where}.sop_instance_uids[{i}]") for i, item in enumerate(listed))
-    if len(set(uids)) != len(uids) or (not uids and len(question.images) > 1):
-        raise Malformed(f"{where}.sop_instance_uids must name each image of the mask once")
+    uids, frame_numbers = _slices(fields, where, question)
     mask = Mask(
         sop_instance_uids=uids,
         row=integer(fields["row"], f"{where}.row", 0, _MAX_SIDE),
@@ -218,11 +215,34 @@ def _mask(value: object, where: str, question: Question) -> Mask:
         rows=integer(fields["rows"], f"{where}.rows", 1, _MAX_SIDE),
         columns=integer(fields["columns"], f"{where}.columns", 1, _MAX_SIDE),
         bits=_bits(fields["bits"], f"{where}.bits"),
+        frame_numbers=frame_numbers,
     )
     _check_size(mask, where)
     for found in uids or question.images:
         _check_inside(mask, _extent(found, where, question), where)
     return mask
+
+
+def _slices(
+    fields: Mapping[str, Any], where: str, question: Question
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the image of each slice of a mask, and its frame where that is told."""
+    listed = array(fields.get("sop_instance_uids", []), f"{where}.sop_instance_uids")
+    uids = tuple(uid(item, f"{where}.sop_instance_uids[{i}]") for i, item in enumerate(listed))
+    numbers = tuple(
+        integer(item, f"{where}.frame_numbers[{i}]", 1, _MAX_FRAMES)
+        for i, item in enumerate(array(fields.get("frame_numbers", []), f"{where}.frame_numbers"))
+    )
+    if numbers and len(numbers) != len(uids):
+        raise Malformed(f"{where}.frame_numbers must be one for each image")
+    slices = list(zip(uids, numbers or (1,) * len(uids), strict=True))
+    if len(set(slices)) != len(slices) or (not uids and len(question.images) > 1):
+        raise Malformed(f"{where} must name each image of the mask once")
+    for found, frame_number in slices:
+        extent = _extent(found, where, question)
+        if extent is not None and frame_number > extent.frames:
+            raise Malformed(f"{where}.frame_numbers must be frames of their images")
+    return uids, numbers
 
 
 def _bits(value: object, where: str) -> bytes:

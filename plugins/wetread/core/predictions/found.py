@@ -84,11 +84,14 @@ def _placed(detection: Detection, answer: Answer, threshold: float, subject: str
         region=detection.region,
         point_mm=detection.point_mm,
         measurements=tuple(Measurement(m.code, m.value, m.unit) for m in detection.measurements),
-        mask=_mask(detection.mask, uid) if detection.mask and answer.is_to_scale else None,
+        mask=_mask(detection.mask, uid, answer),
     )
 
 
-def _mask(mask: PredictedMask, image_uid: str) -> Mask:
+def _mask(mask: PredictedMask | None, image_uid: str, answer: Answer) -> Mask | None:
+    """Return a mask that results can draw: of images of one frame, in their own pixels."""
+    if mask is None or not answer.is_to_scale or any(n > 1 for n in mask.frame_numbers):
+        return None
     return Mask(
         sop_instance_uids=mask.sop_instance_uids or (image_uid,),
         row=mask.row,
