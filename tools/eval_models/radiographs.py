@@ -16,7 +16,10 @@ from scipy import ndimage
 
 SIZE, FIELD_MM, DEPTHS = 320, 400.0, 44
 _SOURCE_MM = 1800.0
+KINDS = ("apical", "lateral", "whole")
 Plane = NDArray[np.float32]
+Rays = tuple[Plane, Plane, Plane]
+"""x, y and z of every step of every ray."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +55,20 @@ def radiograph(seed: int) -> Radiograph:
         rng.uniform(0.14, 0.28),
     )
     sick = int(rng.choice([-1, 1])) if seed % 2 else 0
-    kind = str(rng.choice(["apical", "lateral", "whole"])) if sick else "none"
-    x, y, z = _rays()
+    kind = str(rng.choice(KINDS)) if sick else "none"
+    x, y, z = rays = _rays()
     trunk = _inside((x / (patient.half_width + 28)), (z / (patient.half_depth + 22)), 3)
     heart = ((x - 28) / patient.heart) ** 2 + ((y - 45) / 62) ** 2 + ((z - 25) / 52) ** 2 < 1
     middle = (np.abs(x) < rng.uniform(20, 30)) & (np.abs(z) < 55)
     path = _length(np.broadcast_to(trunk, (SIZE, SIZE, DEPTHS)))
     space = np.zeros((SIZE, SIZE), bool)
     for side in (-1, 1):
-        cavity = _cavity(patient, side, x, y, z) & ~heart & ~middle
+        cavity = _cavity(patient, side, rays) & ~heart & ~middle
         air = _length(cavity)
         path -= air
         held, outline = cavity, air
         if side == sick:
-            held = cavity & _held(rng, kind, patient, side, x, y, z)
+            held = cavity & _held(rng, kind, patient, side, rays)
             outline = _length(held)
             space |= (air > 25) & (outline < 4)
             path += _pleura(rng, outline, air)
@@ -77,7 +80,7 @@ def radiograph(seed: int) -> Radiograph:
     return Radiograph(_developed(rng, path), space, kind if space.any() else "none")
 
 
-def _rays() -> tuple[Plane, Plane, Plane]:
+def _rays() -> Rays:
     """Return where each pixel's ray is at each depth, (rows, columns, depths)."""
     at = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE * FIELD_MM - FIELD_MM / 2
     z = np.linspace(-130, 130, DEPTHS, dtype=np.float32)
@@ -97,7 +100,8 @@ def _inside(u: Plane, v: Plane, power: float) -> NDArray[np.bool_]:
     return np.abs(u) ** power + np.abs(v) ** power < 1
 
 
-def _cavity(patient: Patient, side: int, x: Plane, y: Plane, z: Plane) -> NDArray[np.bool_]:
+def _cavity(patient: Patient, side: int, rays: Rays) -> NDArray[np.bool_]:
+    x, y, z = rays
     top = 95 - patient.lung_height
     half = patient.half_width * 0.48
     taper = np.clip((y - top) / patient.lung_height, 0.0, 1.2) ** 0.34
@@ -110,9 +114,10 @@ def _cavity(patient: Patient, side: int, x: Plane, y: Plane, z: Plane) -> NDArra
 
 
 def _held(
-    rng: np.random.Generator, kind: str, patient: Patient, side: int, x: Plane, y: Plane, z: Plane
+    rng: np.random.Generator, kind: str, patient: Patient, side: int, rays: Rays
 ) -> NDArray[np.bool_]:
     """Return the solid that what is left of the lung keeps to: the cavity, drawn to the hilum."""
+    x, y, z = rays
     sideways = {"apical": rng.uniform(0.86, 0.97), "lateral": rng.uniform(0.6, 0.88)}.get(
         kind, rng.uniform(0.5, 0.8)
     )
@@ -123,7 +128,7 @@ def _held(
     wave = 1 + 0.03 * np.sin(y / rng.uniform(18, 40) + rng.uniform(0, 6))
     drawn_x = hilum_x + (x - hilum_x) / (sideways * wave)
     drawn_y = hilum_y + (y - hilum_y) / np.where(y < hilum_y, upwards, rng.uniform(0.95, 1.0))
-    return _cavity(patient, side, drawn_x, drawn_y, z / rng.uniform(0.85, 1.0))
+    return _cavity(patient, side, (drawn_x, drawn_y, z / rng.uniform(0.85, 1.0)))
 
 
 def _pleura(rng: np.random.Generator, held: Plane, air: Plane) -> Plane:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from modelserver.detectors.pneumothorax import prepared
 from training.pneumothorax.network import GRID, context_model, features_model, network
 from training.pneumothorax.phantoms import SIZE, Phantom, phantom
+from training.sessions import session
 
 PHANTOMS = 1500
 _HALF = GRID // 2 + 3
@@ -35,13 +35,6 @@ def train(phantoms: int = PHANTOMS) -> bytes:
         context_scaling = _scaling(seen)
         second = _fitted((40, 12), (seen - context_scaling[0]) / context_scaling[1], truth[:, 1])
     return network(first, scaling, second, context_scaling)
-
-
-def session(model: bytes) -> onnxruntime.InferenceSession:
-    """Return a session of one thread: sums are then always taken in one order."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _fitted(layers: tuple[int, ...], seen: Places, truth: NDArray[np.bool_]) -> MLPClassifier:

@@ -9,78 +9,30 @@ beside the lung.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from sklearn.neural_network import MLPClassifier
 
+from training.graphs import Graph, derivatives
+
 SIZE, GRID = 192, 96
-OPSET, IR_VERSION = 17, 8
 _MAPS = 3
 _SHIFTS = ((0, 7), (0, 14), (0, -7), (0, -14), (9, 0), (-9, 0))
 """Rows and columns from a place to those whose first answers it sees."""
-
-
-def derivatives(sigma: float, reach: int) -> NDArray[np.float32]:
-    """Return a Gaussian and its first and second derivatives, (6, 1, n, n), scale-normalised."""
-    at = np.arange(-reach, reach + 1) / sigma
-    g = np.exp(-(at**2) / 2)
-    g /= g.sum()
-    first, second = -at * g, (at**2 - 1) * g
-    second -= second.mean()
-    pairs = [(g, g), (g, first), (first, g), (g, second), (second, g), (first, first)]
-    return np.array([np.outer(rows, columns) for rows, columns in pairs], np.float32)[:, None]
-
-
-class Graph:
-    """Collects nodes and constants; each method adds one and returns the name of its output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def add(self, kind: str, *inputs: str, **attributes: object) -> str:
-        name = f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def constant(self, value: NDArray[np.generic]) -> str:
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def model(self, output: str, channels: int) -> bytes:
-        """Return the bytes of the model whose result is ``output``."""
-        value = helper.make_tensor_value_info
-        self.nodes.append(helper.make_node("Identity", [output], ["places"]))
-        graph = helper.make_graph(
-            self.nodes,
-            "pneumothorax",
-            [value("radiographs", TensorProto.FLOAT, ["n", 1, SIZE, SIZE])],
-            [value("places", TensorProto.FLOAT, ["n", channels, GRID, GRID])],
-            self.constants,
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-        model.ir_version = IR_VERSION
-        onnx.checker.check_model(model)
-        return model.SerializeToString(deterministic=True)
 
 
 def features_model() -> bytes:
     """Return the part of the network that has nothing to learn."""
     graph = Graph()
     name, channels = _features(graph)
-    return graph.model(name, channels)
+    return _model(graph, name, channels)
 
 
 def context_model(first: MLPClassifier, scaling: NDArray[np.float32]) -> bytes:
     """Return the network up to what the second perceptron sees."""
     graph = Graph()
     name, channels = _context(graph, first, scaling)
-    return graph.model(name, channels)
+    return _model(graph, name, channels)
 
 
 def network(
@@ -92,7 +44,15 @@ def network(
     """Return the whole network; the scalings are (2, channels): mean and standard deviation."""
     graph = Graph()
     context, _ = _context(graph, first, scaling)
-    return graph.model(_perceptron(graph, context, second, context_scaling), 1)
+    return _model(graph, graph.perceptron(context, second, context_scaling), 1)
+
+
+def _model(graph: Graph, output: str, channels: int) -> bytes:
+    return graph.model(
+        output,
+        ("radiographs", ["n", 1, SIZE, SIZE]),
+        ("places", ["n", channels, GRID, GRID]),
+    )
 
 
 def _features(graph: Graph) -> tuple[str, int]:
@@ -149,7 +109,7 @@ def _positions(graph: Graph, like: str) -> str:
 
 def _context(graph: Graph, first: MLPClassifier, scaling: NDArray[np.float32]) -> tuple[str, int]:
     features, channels = _features(graph)
-    maps = _perceptron(graph, features, first, scaling)
+    maps = graph.perceptron(features, first, scaling)
     near = _pooled(graph, maps, 5)
     seen = [features, maps, near, _pooled(graph, maps, 11), _pooled(graph, maps, 21)]
     seen += [_shifted(graph, near, *shift) for shift in _SHIFTS]
@@ -172,18 +132,3 @@ def _shifted(graph: Graph, name: str, rows: int, columns: int) -> str:
 def _mirrored(graph: Graph, name: str) -> str:
     backwards = ([GRID - 1], [-GRID - 1], [3], [-1])
     return graph.add("Slice", name, *(graph.constant(np.array(value)) for value in backwards))
-
-
-def _perceptron(
-    graph: Graph, name: str, fitted: MLPClassifier, scaling: NDArray[np.float32]
-) -> str:
-    """Apply the layers of ``fitted`` at each place; the scaling goes into the first layer."""
-    layers: Sequence[tuple[NDArray, NDArray]] = list(zip(fitted.coefs_, fitted.intercepts_))
-    for number, (weights, bias) in enumerate(layers):
-        if number == 0:
-            weights = weights / scaling[1][:, None]
-            bias = bias - scaling[0] @ weights
-        kernel = graph.constant(weights.T[:, :, None, None].astype(np.float32))
-        name = graph.add("Conv", name, kernel, graph.constant(bias.astype(np.float32)))
-        name = graph.add("Relu" if number < len(layers) - 1 else "Sigmoid", name)
-    return name

@@ -6,31 +6,21 @@ in as it is and mirrored. What it says about each place becomes at most one dete
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from modelserver.detectors.areas import resized
+from modelserver.detectors.boxes import Detection2D, connected_parts
 
 CODE = "pneumothorax"
 SIZE, GRID = 192, 96
 _HALF = GRID // 2 + 3
-"""Columns of the grid in which a side is judged: the middle of the chest is rarely the picture's."""
+"""Columns of the grid in which a side is judged: a chest is rarely quite in the middle."""
 _PLACES = 30
 """A side's score is the mean of so many most likely places: 0.3 % of the picture."""
 _INSIDE = 0.5
-"""Places belong to the region from this probability on, or from half of the score if that is less."""
-
-
-@dataclass(frozen=True)
-class Detection2D:
-    """A coded region; the box is x, y, width, height in fractions from the top left corner."""
-
-    code: str
-    score: float
-    box: tuple[float, float, float, float]
+"""Places belong to the region from here on, or from half of the score if that is less."""
 
 
 class PneumothoraxDetector:
@@ -64,33 +54,7 @@ def prepared(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def _detection(places: NDArray[np.float32], *, mirrored: bool) -> Detection2D:
     side = places[:, :_HALF]
     score = float(np.sort(side, axis=None)[-_PLACES:].mean())
-    rows, columns = np.nonzero(_largest(side >= min(_INSIDE, score / 2)))
+    rows, columns = np.nonzero(connected_parts(side >= min(_INSIDE, score / 2))[0])
     x, y = columns.min() / GRID, rows.min() / GRID
     width, height = (columns.max() + 1) / GRID - x, (rows.max() + 1) / GRID - y
     return Detection2D(CODE, score, (1 - x - width if mirrored else x, y, width, height))
-
-
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the largest connected part of ``mask``, which is not empty."""
-    left, best = mask.copy(), np.zeros_like(mask)
-    while left.any():
-        part = np.zeros_like(mask)
-        part.flat[int(np.argmax(left))] = True
-        while (grown := _grown(part) & left).sum() > part.sum():
-            part = grown
-        left &= ~part
-        if part.sum() > best.sum():
-            best = part
-    return best
-
-
-def _grown(part: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    wide = np.pad(part, 1)
-    return np.any(
-        [
-            wide[1 + r : wide.shape[0] - 1 + r, 1 + c : wide.shape[1] - 1 + c]
-            for r in (-1, 0, 1)
-            for c in (-1, 0, 1)
-        ],
-        axis=0,
-    )
