@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom import Dataset
 from tests.modelserver.series import Series, set_pixels
 from tests.modelserver.server import RunningServer, running_placeholders
@@ -124,6 +127,43 @@ def test_a_busy_store_is_asked_again(server: RunningServer, store: Store) -> Non
     store.answer = busy_once
     (prediction,) = server.predict("bright-spot", store.series())
     assert prediction["images"] == 12
+
+
+def _in_pieces(body: bytes, sizes: list[int]) -> Callable[[Any], None]:
+    """Return an answer in HTTP chunks of some sizes, again and again."""
+
+    def answer(handler: Any) -> None:
+        handler.protocol_version = "HTTP/1.1"
+        handler.send_response(200)
+        handler.send_header("Content-Type", MULTIPART)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        start = 0
+        for size in cycle(sizes):
+            piece = body[start : start + size]
+            handler.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            if not piece:
+                break
+            start += size
+        handler.close_connection = True
+
+    return answer
+
+
+PIECES_SERIES = Series(count=7)
+PIECES = multipart(PIECES_SERIES.slices())
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=5))
+def test_parts_are_found_wherever_the_network_cuts(
+    server: RunningServer, store: Store, sizes: list[int]
+) -> None:
+    store.answer = _in_pieces(PIECES, [*sizes, 997])
+    (prediction,) = server.predict("bright-spot", store.series())
+    assert prediction["images"] == PIECES_SERIES.count
 
 
 def test_a_long_series_takes_six_bytes_a_voxel(store: Store, tmp_path: Path) -> None:
