@@ -20,4 +20,4 @@ def deploy_models(gcp_conn_id: str) -> list[str]:
         parent=f"projects/{hook.project_id}/locations/{location}",
         image=settings.model_image,
     )
-    return deployment.deploy(settings.analysis_table.values())
+    return deployment.deploy(row for row in settings.analysis_table.values() if row.is_on)

@@ -157,6 +157,13 @@ class TestSlides:
         assert Sampling(16).reason_left_out("CT") == "not-sampled"
 
 
+def test_the_rule_of_an_analysis_goes_before_those_of_the_installation() -> None:
+    installed = Settings(sampling="CT=every:4")
+    assert sampling_of(installed).rule("CT") == SamplingRule("every", 4)
+    assert sampling_of(installed, "all").rule("CT") == SamplingRule("all")
+    assert expected_frames("CT", [1] * 60, sampling_of(installed, "every:2")) == 30
+
+
 class TestRules:
     @pytest.mark.parametrize(
         ("text", "rule"),

@@ -30,7 +30,6 @@ DEMO = {
 }
 """What turns the shipped models on."""
 
-SLIDES = {"modality": ["SM"], "input": "tiles"}
 GENERAL = {"kind": "general-purpose", "findings": {}, "card": ""}
 VISION = {**GENERAL, "adapter": "vision", "input": "frames", "endpoint": ""}
 TEXT = {**GENERAL, "adapter": "medgemma", "input": "frames", "prompt": "Describe the image."}
@@ -41,6 +40,7 @@ EMBEDDING = {
     "findings": {"pneumothorax": 0.7},
     "head": "pneumothorax.json",
 }
+SLIDES = {**EMBEDDING, "adapter": "path-foundation", "modality": ["SM"], "input": "tiles"}
 
 
 def analysis(**changed: Any) -> Any:

@@ -19,6 +19,7 @@ ANY_MODALITY: Final = ("*",)
 TIMEOUT_LIMIT_SECONDS: Final = 3600
 """The longest that a prediction may take at a dedicated endpoint of Vertex AI."""
 
+_SLIDES: Final = ("SM",)
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ENDPOINT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,126}[A-Za-z0-9])?")
 _HEAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.json")
@@ -63,6 +64,19 @@ EMBEDDING_ADAPTERS: Final = frozenset(
     {Adapter.CXR_FOUNDATION, Adapter.PATH_FOUNDATION, Adapter.MEDSIGLIP}
 )
 """Their models answer with vectors, which a linear head turns into scores."""
+
+
+INPUTS: Mapping[Adapter, frozenset[Input]] = MappingProxyType(
+    {
+        Adapter.VISION: frozenset({Input.FRAMES}),
+        Adapter.DETECTIONS: frozenset({Input.FRAMES, Input.VOLUME, Input.REFERENCE}),
+        Adapter.CXR_FOUNDATION: frozenset({Input.FRAMES, Input.REFERENCE}),
+        Adapter.PATH_FOUNDATION: frozenset({Input.TILES}),
+        Adapter.MEDSIGLIP: frozenset({Input.FRAMES, Input.REFERENCE, Input.TILES}),
+        Adapter.MEDGEMMA: frozenset({Input.FRAMES}),
+    }
+)
+"""What the models of each adapter can be sent."""
 
 
 class Mode(StrEnum):
@@ -139,12 +153,12 @@ class Analysis:
         }
 
 
-def _is_sampling(text: str) -> bool:
+def _is_sampling(analysis: Analysis) -> bool:
     try:
-        parse_sampling(text)
+        rule = parse_sampling(analysis.sampling)
     except ValueError:
         return False
-    return True
+    return rule.way != "tiles" or analysis.modality == _SLIDES
 
 
 def _fit(analysis: Analysis) -> bool:
@@ -186,7 +200,11 @@ _RULES: tuple[tuple[str, Callable[[Analysis], bool], str], ...] = (
         _fit,
         "must give numbers a range, { min = , max = }, and all others a list of values.",
     ),
-    ("sampling", lambda a: not a.sampling or _is_sampling(a.sampling), "is no sampling rule."),
+    (
+        "sampling",
+        lambda a: not a.sampling or _is_sampling(a),
+        "is no sampling rule of such series.",
+    ),
     (
         "sampling",
         lambda a: not a.sampling or a.input in (Input.FRAMES, Input.TILES),
@@ -194,18 +212,18 @@ _RULES: tuple[tuple[str, Callable[[Analysis], bool], str], ...] = (
     ),
     (
         "input",
-        lambda a: a.input is not Input.TILES or a.modality == ("SM",),
+        lambda a: a.input is not Input.TILES or a.modality == _SLIDES,
         'tiles are of slides: modality must be ["SM"].',
     ),
     (
-        "adapter",
-        lambda a: not a.is_vision or a.input is Input.FRAMES,
-        "vision takes the input frames.",
+        "input",
+        lambda a: a.input in INPUTS[a.adapter],
+        "is none that models of this adapter take.",
     ),
     (
-        "adapter",
-        lambda a: not a.is_vision or a.scope is Scope.SERIES,
-        "vision takes the scope series.",
+        "scope",
+        lambda a: a.scope is Scope.SERIES or a.input is Input.VOLUME,
+        "study goes with the input volume: one address for all series.",
     ),
     (
         "adapter",
