@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wetread.core.errors import PermanentError
@@ -76,6 +76,7 @@ def test_neither_token_nor_address_is_ever_printed() -> None:
 
 
 @given(size_bytes=st.integers(0, 20_000))
+@settings(deadline=None)
 def test_what_is_chosen_as_bytes_fits_the_endpoint(size_bytes: int) -> None:
     limits = EndpointLimits(request_bytes=20_000, timeout_seconds=60)
     chosen = pick(size_bytes, limits, dicomweb_uri=STORED)
@@ -88,6 +89,7 @@ def test_what_is_chosen_as_bytes_fits_the_endpoint(size_bytes: int) -> None:
     request_bytes=st.integers(5000, 9000),
     most_instances=st.integers(1, 8),
 )
+@settings(deadline=None)
 def test_batches_keep_order_weight_and_number(
     sizes: list[int], request_bytes: int, most_instances: int
 ) -> None:
