@@ -172,10 +172,11 @@ class AnalysisFindings:
 
     A general-purpose model gives ``candidates`` and ``labels``, a specialised one ``findings`` and
     ``absences``; the ``texts`` of a language model are kept and shown nowhere. ``created_at`` is an
-    RFC 3339 time in UTC; it is the issue time of everything made from this. ``images`` were looked at, for which Vision AI bills ``vision_units``. ``remarks`` are codes of
-    ``pixels/policy.toml``: how the pictures were made. Burned-in text was painted over in
-    ``masked_images``, at ``masked_regions`` places; because of it, or because nobody could look for
-    it, ``withheld_images`` were not sent.
+    RFC 3339 time in UTC; it is the issue time of everything made from this. ``images`` were looked
+    at, for which Vision AI bills ``vision_units``. ``remarks`` are codes of ``pixels/policy.toml``:
+    how the pictures were made. Burned-in text was painted over in ``masked_images``, at
+    ``masked_regions`` places; because of it, or because nobody could look for it,
+    ``withheld_images`` were not sent.
     """
 
     row_id: str

@@ -141,9 +141,7 @@ class _Shown:
         readable = notes.readable(pictures, frozenset(sampled))
         if self.analysis.is_vision:
             vision = self.of.vision(self.analysis)
-            result = vision.of_pictures(
-                self.analysis.id, self.images, sampled, notes, readable, self.created_at
-            )
+            result = vision.of_pictures(self.images, sampled, notes, readable, self.created_at)
         else:
             model = self.of.model(self.analysis)
             result = model.of_pictures(self.images, notes, readable, self.created_at)

@@ -29,7 +29,7 @@ _INDEX_LAG_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 class StudyImport:
     """Imports one study version; every step finds what an earlier try left and goes on from there.
 
-    ``deployed`` says which model is deployed for each analysis; ``sleep`` waits for so many seconds.
+    ``deployed`` says which model is deployed for each analysis; ``sleep`` waits for seconds.
     """
 
     study: StudyVersion

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wetread.core.annotations import ImageAnnotation, best_labels, candidates, fill_requests
 from wetread.core.findings import AnalysisFindings, AnalysisSource, ImageReference
+from wetread.core.routing.analysis import Analysis
 from wetread.core.settings import Settings
 from wetread.gcp.concurrency import ahead
 from wetread.gcp.picture_notes import PictureNotes
@@ -28,13 +29,13 @@ class VisionAnalysis:
     """
 
     vision: VisionClient
+    analysis: Analysis
     settings: Settings
     settings_digest: str
     subject: str
 
     def of_pictures(
         self,
-        analysis_id: str,
         images: RowImages,
         sampled: Sequence[ImageReference],
         notes: PictureNotes,
@@ -57,7 +58,7 @@ class VisionAnalysis:
         annotated = [(frame, annotations[frame]) for frame in sampled if frame in annotations]
         return AnalysisFindings(
             row_id=images.row.row_id,
-            analysis_id=analysis_id,
+            analysis_id=self.analysis.id,
             series_instance_uid=images.row.series_instance_uid,
             modality=images.row.modality,
             source=AnalysisSource(*VISION_MODEL, settings_digest=self.settings_digest),

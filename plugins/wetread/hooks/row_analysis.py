@@ -32,7 +32,7 @@ def row_analysis(
             hook = VisionHook(gcp_conn_id=installation.gcp_conn_id)
             client = hook.client(max_results=settings.vision_max_results)
             return VisionAnalysis(
-                client, settings, records.settings_digest_of(analysis.id), subject
+                client, analysis, settings, records.settings_digest_of(analysis.id), subject
             )
 
         def model(analysis: Analysis) -> ModelAnalysis:
@@ -43,7 +43,7 @@ def row_analysis(
                 access_token=installation.vertex_hook.access_token(),
                 dicomweb_url=installation.dicomweb.url,
                 staged=staged,
-                head=partial(fetch_linear_head, installation.storage.bucket),
+                head=partial(fetch_linear_head, installation.state.bucket),
                 subject=f"{subject} {analysis.id}",
             )
 

@@ -35,7 +35,9 @@ from wetread.core.findings import (
     AnalysisName,
     Candidate,
     CandidateKind,
+    Finding,
     ImageReference,
+    Measurement,
     Region,
     StudyFindings,
 )
@@ -88,15 +90,26 @@ candidates = st.builds(
     images,
     st.none() | regions,
 )
+findings = st.builds(
+    Finding,
+    code=st.sampled_from(["pulmonary-nodule", "pneumothorax", "burned-in-text"]),
+    score=scores,
+    threshold=st.just(0.5),
+    image=images,
+    region=st.none() | regions,
+    point_mm=st.none() | st.tuples(*[st.integers(-500, 500).map(float)] * 3),
+    measurements=st.just(()) | st.just((Measurement("diameter", 8.1, "mm"),)),
+)
 analyses = st.builds(
     AnalysisFindings,
-    AnalysisName,
     row_id=st.sampled_from(["series-1", "series-2"]),
+    analysis_id=st.sampled_from(["vision", "phantom-nodule"]),
     series_instance_uid=st.just(f"{STUDY_UID}.1"),
     modality=st.sampled_from(["CT", "MR", "", "Wetherby^Quentin"]),
     source=st.sampled_from([SOURCE, replace(SOURCE, version="v2")]),
     created_at=st.just("2026-11-22T08:21:10Z"),
     candidates=st.lists(candidates, max_size=6).map(tuple),
+    findings=st.lists(findings, max_size=3).map(tuple),
 )
 
 
