@@ -16,7 +16,8 @@ as the images. All objects are JSON with sorted keys. Replaced and deleted objec
 for 30 days.
 
 The findings' `<digest>` stands for the study's content, the model and the settings of the analysis;
-`<row>` is a row of the plan, such as `s01`."""
+`<row>` is a row of the plan, such as `s01` for a series or `w01` for several series of the study;
+`<id>` is that of an [analysis](analyses.md)."""
 
 _INCOMING = (
     (
