@@ -10,6 +10,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as vertex
 from tests.contract.conftest import RunningCloud
 from tests.contract.model_server import ModelServer
+from tests.modelserver.server import RunningServer
 
 from wetread.gcp.vertex import VertexClient
 
@@ -25,7 +26,7 @@ _MACHINE = {"machine_spec": {"machine_type": "n1-standard-4"}, "min_replica_coun
 class Installation:
     """One local cloud: make endpoints with the official client, ask them with Wetread's."""
 
-    def __init__(self, cloud: RunningCloud, server: ModelServer) -> None:
+    def __init__(self, cloud: RunningCloud, server: ModelServer | RunningServer) -> None:
         self.cloud, self.server = cloud, server
         options: Any = {
             "credentials": AnonymousCredentials(),
@@ -49,10 +50,15 @@ class Installation:
         return name, made.name
 
     def deploy(
-        self, endpoint: str, image: str = IMAGE, split: dict[str, int] | None = None, **model: Any
+        self,
+        endpoint: str,
+        image: str = IMAGE,
+        split: dict[str, int] | None = None,
+        predict_route: str = "/predict",
+        **model: Any,
     ) -> Any:
         """Upload a model and deploy it; it gets all traffic unless ``split`` says otherwise."""
-        container = {"image_uri": image, "predict_route": "/predict", "health_route": "/health"}
+        container = {"image_uri": image, "predict_route": predict_route, "health_route": "/health"}
         uploaded = self._models.upload_model(
             parent=PARENT, model={"display_name": "model", "container_spec": container, **model}
         ).result(timeout=10)
@@ -64,8 +70,8 @@ class Installation:
         }
         return self._endpoints.deploy_model(request).result(timeout=20).deployed_model
 
-    def deployed(self, image: str = IMAGE, **fields: Any) -> str:
+    def deployed(self, image: str = IMAGE, predict_route: str = "/predict", **fields: Any) -> str:
         """Return the display name of a new endpoint that answers."""
         name, endpoint = self.endpoint(**fields)
-        self.deploy(endpoint, image)
+        self.deploy(endpoint, image, predict_route=predict_route)
         return name
