@@ -112,12 +112,14 @@ class Settings:
         return {name: getattr(self, name) for name in _ANALYSIS - {"analyses"}}
 
     def with_analysis(self, sealed: Mapping[str, Any]) -> Settings:
-        """Return these settings as they were for the analysis when a version was sealed."""
+        """Return these settings as they were for the analysis when a version was sealed.
+
+        A version that was sealed before there was a table has the one that ships.
+        """
         kept = {name: sealed[name] for name in _ANALYSIS & sealed.keys()}
-        if "analyses" in kept:
-            rows = {row["id"]: row for row in kept["analyses"]}
-            kept["analyses"] = {**dict.fromkeys(shipped_analyses()), **rows}
-        return replace(self, **kept)
+        rows = {row["id"]: row for row in sealed.get("analyses", ())}
+        taken_out = dict.fromkeys(shipped_analyses()) if "analyses" in sealed else {}
+        return replace(self, **kept | {"analyses": {**taken_out, **rows}})
 
 
 _POSITIVE = (
