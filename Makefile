@@ -74,10 +74,10 @@ eval-text: $(airflow)
 
 models: $(training)
 	@for model in nodule pneumothorax burned_in_text; do \
-	    PYTHONPATH=include/modelserver $(trainer) -m training.$$model; done
+	    PYTHONPATH=include/modelserver:include $(trainer) -m training.$$model; done
 
 eval-models: $(training)
-	@PYTHONPATH=include/modelserver $(trainer) -m tools.eval_models $(ARGS)
+	@PYTHONPATH=include/modelserver:include $(trainer) -m tools.eval_models $(ARGS)
 
 check: $(airflow)
 	@$(python) -m ruff check $(checked)
