@@ -13,6 +13,10 @@ from typing import Any
 import requests
 
 from wetread.core.errors import WetreadError
+from wetread.core.fhir.identifiers import report_identifier
+from wetread.core.findings import AnalysisFindings, AnalysisName
+from wetread.core.identity import parse_run_id
+from wetread.gcp.study_records import StudyRecords
 from wetread.hooks.installation import Installation
 from wetread.operators.alerts import RaiseAlertOperator
 from wetread.operators.dicom_results import WriteDicomResultsOperator
@@ -193,6 +197,26 @@ class Pipeline:
         return dict(
             json.loads(bucket.blob(f"studies/{key}/{version}/summary.json").download_as_bytes())
         )
+
+    def records(self, run_id: str) -> StudyRecords:
+        """Return what the state bucket holds of a study's version."""
+        state, settings = self.installation.state, self.installation.settings
+        return StudyRecords(parse_run_id(run_id), state, settings)
+
+    def analyses(self, run_id: str, row_id: str) -> dict[str, AnalysisFindings]:
+        """Return what each analysis of a plan row found, live or shadow, as far as it succeeded."""
+        records = self.records(run_id)
+        names = records.plan.row(row_id).analyses
+        found = {name: records.find(AnalysisName(row_id, name)) for name in names}
+        return {name: findings for name, findings in found.items() if findings}
+
+    def report(self, run_id: str) -> dict[str, Any]:
+        """Return the report of a study's version."""
+        findings = self.records(run_id).findings()
+        name = report_identifier(findings.study_instance_uid, findings.settings_digest)
+        report = self.installation.fhir.find("DiagnosticReport", name.criterion, "the report")
+        assert report is not None
+        return report
 
     def _start(self, runs: list[dict[str, Any]]) -> list[str]:
         started = [run["trigger_run_id"] for run in runs]

@@ -18,12 +18,15 @@ from tools.eval_text.overlays import BurnedPicture, burn
 
 from samples import SampleFile, part10
 from wetread.core.annotations import ImageAnnotation
+from wetread.core.errors import WetreadError
 from wetread.core.pixels.burned_in.boxes import Picture, TextBox
 from wetread.core.pixels.burned_in.gate import TextDetector
 from wetread.core.plan import PlanRow
+from wetread.core.routing.table import shipped_analyses
 from wetread.core.settings import Settings
-from wetread.gcp.analysis import SeriesAnalysis
+from wetread.gcp.row_analysis import RowAnalysis
 from wetread.gcp.vision import VisionClient
+from wetread.gcp.vision_analysis import VisionAnalysis
 from wetread.hooks.text_detection import text_detector
 
 CREATED_AT = "2026-11-22T08:00:00Z"
@@ -86,14 +89,20 @@ def analyse(
 ) -> Any:
     uids = (f"{study}.1.1", f"{study}.1.2")
     row = PlanRow("01", (f"{study}.1",), "OT", uids, "OT", 2, 4, ("vision",))
-    analysis = SeriesAnalysis(
-        pipeline.installation.dicomweb,
-        cast(VisionClient, vision),
-        lambda: detector,
-        Settings(burned_in_text=policy),
-        "the test's study",
+    settings, subject = Settings(burned_in_text=policy), "the test's study"
+    client = cast(VisionClient, vision)
+    analysis = RowAnalysis(
+        dicomweb=pipeline.installation.dicomweb,
+        vision=lambda analysis: VisionAnalysis(client, analysis, settings, "0" * 64, subject),
+        model=pytest.fail,
+        text_detector=lambda: detector,
+        settings=settings,
+        subject=subject,
     )
-    return analysis.run(study, row, CREATED_AT)
+    (ran,) = analysis.run(study, row, [shipped_analyses()["vision"]], CREATED_AT)
+    if isinstance(ran.result, WetreadError):
+        raise ran.result
+    return ran.result
 
 
 def reasons(findings: Any) -> list[str]:

@@ -1,34 +1,56 @@
-"""Every sample study ends as the catalogue says."""
+"""Every sample study ends as the catalogue says, with the models of the local stack at work."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from tests.contract.conftest import StartCloud
+from tests.operators.models import installed
 from tests.operators.pipeline import Pipeline
 
-from samples import FoundFinding, SampleStudy, catalog
+from samples import FoundFinding, FoundModelFinding, SampleStudy, catalog
+
+
+@pytest.fixture(scope="module")
+def models(start_cloud: StartCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    folder = tmp_path_factory.mktemp("models")
+    with start_cloud(folder / "cloud") as cloud, installed(cloud, folder / "server") as pipeline:
+        yield pipeline
 
 
 @pytest.mark.parametrize("sample", catalog(), ids=lambda sample: sample.name)
-def test_sample_reaches_its_expected_state(pipeline: Pipeline, sample: SampleStudy) -> None:
-    pipeline.upload(sample.folder, sample.files())
-    (run_id,) = pipeline.intake()
+def test_sample_reaches_its_expected_state(models: Pipeline, sample: SampleStudy) -> None:
+    models.upload(sample.folder, sample.files())
+    (run_id,) = models.intake()
 
-    results = pipeline.run(run_id)
+    results = models.run(run_id)
 
     assert not [result for result in results.values() if isinstance(result, Exception)]
-    summary, expected = pipeline.summary(run_id), sample.expected
-    found = [
-        FoundFinding(finding["kind"], tuple(finding["centre"]), finding["instance_number"])
-        for finding in summary["findings"]
-    ]
+    summary, expected = models.summary(run_id), sample.expected
     assert summary["modality"] == expected.modality
     assert summary["instances"] == dict(expected.outcomes)
-    assert expected.mismatches(found) == ()
+    assert expected.mismatches([_candidate(f) for f in summary["findings"]]) == ()
+    assert expected.model_mismatches([_coded(f) for f in summary["coded_findings"]]) == ()
     assert summary["report_status"] == "preliminary"
     assert summary["alert"] == expected.alert
-    (report,) = pipeline.resources("DiagnosticReport")
+    report = models.report(run_id)
     assert [words for words in expected.report_says if words not in report["conclusion"]] == []
     rows = results["import_study"]
     analyses = [results[f"analyze_images[{row['row_id']}]"] for row in rows]
-    said = [int(row["label"].rpartition(", ")[2].partition(" ")[0]) for row in rows]
+    stored = {analysis for row in rows for analysis in models.analyses(run_id, row["row_id"])}
+    shown = {name for name in stored if name in report["conclusion"]}
+    assert expected.shadow_mismatches(stored, shown) == ()
+    said = [int(re.findall(r"(\d+) Vision units", row["label"])[0]) for row in rows]
     assert said == [analysis["vision_units"] for analysis in analyses]
+
+
+def _candidate(found: dict[str, Any]) -> FoundFinding:
+    return FoundFinding(found["kind"], tuple(found["centre"]), found["instance_number"])
+
+
+def _coded(found: dict[str, Any]) -> FoundModelFinding:
+    centre = found["point_mm"] or found["centre"]
+    return FoundModelFinding(found["code"], tuple(centre), found["measurements"].get("diameter"))

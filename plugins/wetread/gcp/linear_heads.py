@@ -18,5 +18,5 @@ def fetch_linear_head(state: Bucket, name: str) -> LinearHead:
     subject = f"linear head {name}"
     try:
         return read_linear_head(state.read(f"heads/{name}", subject).decode("utf-8", "replace"))
-    except ValueError as error:
-        raise problem("settings-invalid", f"{subject}: {error}") from None
+    except ValueError as wrong_weights:
+        raise problem("settings-invalid", f"{subject}: {wrong_weights}") from None

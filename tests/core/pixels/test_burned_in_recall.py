@@ -75,7 +75,7 @@ def test_threads_share_the_detector_and_get_the_same_boxes(detector: OnnxTextDet
 def test_importing_the_hook_loads_no_network() -> None:
     heavy = "{'onnxruntime', 'cv2', 'rapidocr_onnxruntime'}"
     code = (
-        "import sys, wetread.hooks.text_detection, wetread.gcp.analysis;"
+        "import sys, wetread.hooks.text_detection, wetread.gcp.row_analysis;"
         f"sys.exit(bool({heavy} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
