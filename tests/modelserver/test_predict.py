@@ -133,6 +133,18 @@ def test_more_requests_than_may_wait_are_told_to_come_back(tmp_path: Path) -> No
         assert sorted(future.result().status_code for future in asked) == [200] * 3 + [429] * 3
 
 
+def test_a_caller_who_has_gone_is_not_worked_for(tmp_path: Path) -> None:
+    with running_placeholders(tmp_path, "--images=1") as server, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(server.post, "gated", {"instances": [png()]})
+        wait_until((tmp_path / "begun").exists)
+        url = f"{server.url}/v1/models/bright-area:predict"
+        with pytest.raises(requests.ReadTimeout):
+            requests.post(url, json={"instances": [png()]}, timeout=0.3)
+        (tmp_path / "gate").touch()
+        assert first.result().status_code == 200
+        wait_until(lambda: '"status": 499' in server.log)
+
+
 def test_health_is_503_until_the_models_are_loaded(tmp_path: Path) -> None:
     write_model(tmp_path / "models", "slow", "Slow", "image", [])
     with listening(tmp_path, f"--models={tmp_path / 'models'}") as server:

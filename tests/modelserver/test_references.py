@@ -179,7 +179,7 @@ def test_a_long_series_takes_six_bytes_a_voxel(store: Store, tmp_path: Path) -> 
     with running_placeholders(tmp_path, f"--allow-host={store.host}") as server:
         (prediction,) = server.predict("bright-spot", store.series())
         assert prediction["images"] == count
-        assert server.peak_mib() < 900
+        assert server.peak_mib() < 700
 
 
 def _streams(handler: Any, series: Series, change: Callable[[Dataset, int], None]) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from modelserver.errors import StartError
 from modelserver.journal import silence_libraries
+from modelserver.memory import return_arrays_to_the_system
 from modelserver.process import run
 from modelserver.references.locations import authority
 from modelserver.settings import MIB, STORAGE, Limits, Settings
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os
     """Serve until SIGTERM or SIGINT; return the exit code."""
     options = _parser(environ).parse_args(arguments)
     silence_libraries()
+    return_arrays_to_the_system()
     try:
         return asyncio.run(run(_settings(options, environ), options.port_file))
     except StartError as error:

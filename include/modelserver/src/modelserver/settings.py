@@ -24,7 +24,7 @@ class Limits:
     waiting: int = 8
     """Requests that may wait for either; further ones are answered 429."""
     voxels: int = 1 << 28
-    """A larger volume is refused: 1024 slices of 512 x 512, 1.6 GB while it is analysed."""
+    """A larger volume is refused: 1024 slices of 512 x 512, 2.3 GB while it is analysed."""
     pixels: int = 1 << 26
     """A larger image is refused before it is decoded."""
     transfer_bytes: int = 2 << 30

@@ -24,7 +24,8 @@ def read_header(blob: bytes) -> Dataset:
         ``IMAGE_INVALID``.
     """
     try:
-        return dcmread(io.BytesIO(blob), stop_before_pixels=True)
+        header: Dataset = dcmread(io.BytesIO(blob), stop_before_pixels=True)
+        return header
     except Exception:  # a parser meets hostile bytes: whatever it raises, the object is unreadable
         raise InstanceError("IMAGE_INVALID", _UNREADABLE) from None
 

@@ -110,7 +110,7 @@ def _shown(header: Dataset, pixels: np.ndarray) -> np.ndarray:
         brightness = _stretched(apply_voi_lut(pixels, header).astype(np.float32), (0, 100))
     else:
         brightness = _stretched(values)
-    return 1 - brightness if _is_inverse(header) else brightness
+    return np.subtract(1, brightness) if _is_inverse(header) else brightness
 
 
 def _window(header: Dataset) -> tuple[float, float] | None:
