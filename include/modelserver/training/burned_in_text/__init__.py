@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from training.burned_in_text.network import STEP, WINDOW, network, statistics_model
 from training.burned_in_text.pictures import Picture, drawn, real
 from training.burned_in_text.writing import lettering, write
+from training.graphs import Perceptron
 from training.sessions import session
 
 ROUNDS = 12
@@ -35,12 +35,8 @@ def train(rounds: int = ROUNDS) -> bytes:
                 where = where[rng.permutation(len(where))[:_OF_A_PICTURE]]
                 seen.append(found[0][:, where[:, 0], where[:, 1]].T)
                 truth.append(np.full(len(where), is_text))
-        windows = np.concatenate(seen)
-        scaling = np.stack([windows.mean(0), windows.std(0) + 1e-4])
-        fitted = MLPClassifier(
-            (48, 16), alpha=1e-3, batch_size=512, max_iter=30, n_iter_no_change=30, random_state=3
-        ).fit((windows - scaling[0]) / scaling[1], np.concatenate(truth))
-    return network(fitted, scaling)
+        judge = Perceptron.fit(np.concatenate(seen), np.concatenate(truth), (48, 16), epochs=30)
+    return network(judge)
 
 
 def window_shares(boxes: NDArray[np.bool_]) -> NDArray[np.float64]:

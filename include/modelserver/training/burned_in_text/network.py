@@ -7,10 +7,8 @@ that a window shows text, one window each 16 pixels.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
 
-from training.graphs import Graph, derivatives
+from training.graphs import Graph, Perceptron, derivatives
 
 WINDOW, STEP = 48, 16
 _REACH = 4
@@ -26,17 +24,16 @@ def statistics_model() -> bytes:
     return _model(graph, _statistics(graph), "c")
 
 
-def network(fitted: MLPClassifier, scaling: NDArray[np.float32]) -> bytes:
+def network(judge: Perceptron) -> bytes:
     """Return the whole network."""
     graph = Graph()
-    return _model(graph, graph.perceptron(_statistics(graph), fitted, scaling), 1)
+    return _model(graph, graph.perceptron(_statistics(graph), judge), 1)
 
 
 def _model(graph: Graph, output: str, channels: int | str) -> bytes:
     return graph.model(
-        output,
         ("pictures", ["n", 1, "rows", "columns"]),
-        ("windows", ["n", channels, "down", "across"]),
+        {output: ("windows", ["n", channels, "down", "across"])},
     )
 
 

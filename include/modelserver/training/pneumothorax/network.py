@@ -1,61 +1,99 @@
-"""The network as an ONNX graph: fixed filters, then two small perceptrons for each place.
+"""The network as an ONNX graph: fixed filters, then small perceptrons for each place.
 
 The first perceptron looks at the filters' answers around a place and says how much it looks like
-lung, like air beside a lung, and like the edge of a lung. The second sees what the first said
-about the neighbourhood and about the same place in the other half of the chest. Input: (n, 1, 192,
-192), the chest's side of interest in the left half; output: (n, 1, 96, 96), the probability of air
-beside the lung.
+lung, like air beside a lung, and like the edge of a lung. Each further one sees what the one before
+said about the neighbourhood and about the same place in the other half of the chest (auto-context,
+Tu and Bai, IEEE PAMI 32(10), 2010). Input: a radiograph and its mirror image, (2, 1, 192, 192), the
+side of interest in the left half; output: the probability of air beside the lung for each place,
+(2, 1, 96, 96), and a score for each side, (2, 1, 1, 1).
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
+from collections.abc import Callable, Sequence
 
-from training.graphs import Graph, derivatives
+import numpy as np
+from onnx import helper
+
+from training.graphs import Graph, Perceptron, Value, derivatives
 
 SIZE, GRID = 192, 96
-_MAPS = 3
+HALF = GRID // 2 + 3
+"""Columns in which a side is judged: a chest is rarely quite in the middle."""
+LUNGS, SPACE, LINE = range(3)
+"""What a perceptron says of each place, and the first channels that the next one sees."""
+_LIKELIEST = (10, 30, 100, 300)
+SUMMARY = 2 * len(_LIKELIEST)
+_SOURCE: Value = ("radiographs", ["n", 1, SIZE, SIZE])
 _SHIFTS = ((0, 7), (0, 14), (0, -7), (0, -14), (9, 0), (-9, 0))
 """Rows and columns from a place to those whose first answers it sees."""
 
 
-def features_model() -> bytes:
-    """Return the part of the network that has nothing to learn."""
+def stage_model(stages: Sequence[Perceptron]) -> bytes:
+    """Return the network up to what the perceptron after ``stages`` sees of each place."""
     graph = Graph()
-    name, channels = _features(graph)
-    return _model(graph, name, channels)
+    return graph.model(_SOURCE, {_seen(graph, stages): ("places", ["n", "c", GRID, GRID])})
 
 
-def context_model(first: MLPClassifier, scaling: NDArray[np.float32]) -> bytes:
-    """Return the network up to what the second perceptron sees."""
+def summary_model(stages: Sequence[Perceptron]) -> bytes:
+    """Return the network up to what the score of a side is made of."""
     graph = Graph()
-    name, channels = _context(graph, first, scaling)
-    return _model(graph, name, channels)
+    summary = _summary(graph, _judged(graph, stages))
+    return graph.model(_SOURCE, {summary: ("sides", ["n", SUMMARY, 1, 1])})
 
 
-def network(
-    first: MLPClassifier,
-    scaling: NDArray[np.float32],
-    second: MLPClassifier,
-    context_scaling: NDArray[np.float32],
-) -> bytes:
-    """Return the whole network; the scalings are (2, channels): mean and standard deviation."""
+def network(stages: Sequence[Perceptron], score: Perceptron) -> bytes:
+    """Return the whole network."""
     graph = Graph()
-    context, _ = _context(graph, first, scaling)
-    return _model(graph, graph.perceptron(context, second, context_scaling), 1)
+    space = _judged(graph, stages)
+    sides = graph.perceptron(_summary(graph, space), score)
+    results: dict[str, Value] = {
+        space: ("places", ["n", 1, GRID, GRID]),
+        sides: ("sides", ["n", 1, 1, 1]),
+    }
+    return graph.model(_SOURCE, results)
 
 
-def _model(graph: Graph, output: str, channels: int) -> bytes:
-    return graph.model(
-        output,
-        ("radiographs", ["n", 1, SIZE, SIZE]),
-        ("places", ["n", channels, GRID, GRID]),
-    )
+def _seen(graph: Graph, stages: Sequence[Perceptron]) -> str:
+    seen = features = _features(graph)
+    for stage in stages:
+        seen = _context(graph, features, graph.perceptron(seen, stage))
+    return seen
 
 
-def _features(graph: Graph) -> tuple[str, int]:
+def _judged(graph: Graph, stages: Sequence[Perceptron]) -> str:
+    """Return what the last of ``stages`` says of air beside the lung."""
+    maps = graph.perceptron(_seen(graph, stages[:-1]), stages[-1])
+    limits = ([SPACE], [SPACE + 1], [1])
+    return graph.add("Slice", maps, *(graph.constant(np.array(value)) for value in limits))
+
+
+def _summary(graph: Graph, space: str) -> str:
+    """Return the means of the likeliest places, as logarithms of odds, of a side and the other."""
+    limits = ([HALF], [3])
+    side = graph.add("Slice", space, graph.constant(np.array([0])), *map(_ints(graph), limits))
+    flat = graph.add("Reshape", side, graph.constant(np.array([0, 1, 1, -1])))
+    most = graph.constant(np.array([max(_LIKELIEST)]))
+    name = f"likeliest_{len(graph.nodes)}"
+    graph.nodes.append(helper.make_node("TopK", [flat, most], [name, f"{name}_at"], axis=3))
+    means = []
+    for count in _LIKELIEST:
+        first = graph.add("Slice", name, *map(_ints(graph), ([0], [count], [3])))
+        means.append(graph.add("ReduceMean", first, axes=[3], keepdims=1))
+    means = graph.add("Concat", *means, axis=1)
+    low, high = (graph.constant(np.array(value, np.float32)) for value in (1e-4, 1 - 1e-4))
+    sure = graph.add("Clip", means, low, high)
+    against = graph.add("Sub", graph.constant(np.array(1, np.float32)), sure)
+    odds = graph.add("Log", graph.add("Div", sure, against))
+    other = graph.add("Slice", odds, *map(_ints(graph), ([-1], [-100], [0], [-1])))
+    return graph.add("Concat", odds, other, axis=1)
+
+
+def _ints(graph: Graph) -> Callable[[list[int]], str]:
+    return lambda values: graph.constant(np.array(values))
+
+
+def _features(graph: Graph) -> str:
     level, found, energies = "radiographs", [], []
     kernels = graph.constant(derivatives(1.0, 4))
     halves = {"kernel_shape": [2, 2], "strides": [2, 2]}
@@ -79,7 +117,7 @@ def _features(graph: Graph) -> tuple[str, int]:
     small = graph.constant(np.array(1e-4, np.float32))
     found += [graph.add("Log", graph.add("Add", energy, small)) for energy in energies]
     found.append(_positions(graph, found[0]))
-    return graph.add("Concat", *found, axis=1), 6 * (2 + 4 + 4) + 2
+    return graph.add("Concat", *found, axis=1)
 
 
 def _to_grid(graph: Graph, name: str, factor: int) -> str:
@@ -107,15 +145,12 @@ def _positions(graph: Graph, like: str) -> str:
     return graph.add("Add", none, graph.constant(np.stack(np.meshgrid(at, at))[None]))
 
 
-def _context(graph: Graph, first: MLPClassifier, scaling: NDArray[np.float32]) -> tuple[str, int]:
-    features, channels = _features(graph)
-    maps = graph.perceptron(features, first, scaling)
+def _context(graph: Graph, features: str, maps: str) -> str:
     near = _pooled(graph, maps, 5)
-    seen = [features, maps, near, _pooled(graph, maps, 11), _pooled(graph, maps, 21)]
+    seen = [maps, features, near, _pooled(graph, maps, 11), _pooled(graph, maps, 21)]
     seen += [_shifted(graph, near, *shift) for shift in _SHIFTS]
     seen += [_mirrored(graph, _pooled(graph, features, 7)), _mirrored(graph, near)]
-    count = 2 * channels + _MAPS * (4 + len(_SHIFTS) + 1)
-    return graph.add("Concat", *seen, axis=1), count
+    return graph.add("Concat", *seen, axis=1)
 
 
 def _shifted(graph: Graph, name: str, rows: int, columns: int) -> str:

@@ -116,7 +116,7 @@ def _vessels(rng: np.random.Generator, shape: LungShape, held: NDArray[np.bool_]
         half = len(course) // 2
         total = np.maximum(total, _stroke(course[: half + 1], width))
         total = np.maximum(total, 0.7 * _stroke(course[half:], width * 0.6))
-    fading = np.clip(ndimage.distance_transform_edt(held) / rng.uniform(4, 24), 0, 1)
+    fading = np.clip(ndimage.distance_transform_edt(held) / rng.uniform(4, 64), 0, 1)
     return (ndimage.gaussian_filter(total, 0.8) * fading).astype(np.float32)
 
 

@@ -19,6 +19,7 @@ _LARGEST = 1024
 """The longer side at which a picture is looked at first; then at half and a quarter of that."""
 _LEAST_SIDE = 96
 _MARKED = 0.5
+_IN_A_ROW = 3
 _MOST = 10
 
 Plane = NDArray[np.float32]
@@ -64,9 +65,11 @@ def _sizes(image: Plane) -> list[Plane]:
 
 
 def _along_lines(windows: Plane) -> Plane:
-    """Return the mean of each window and its better neighbour in the row: a line goes on."""
+    """Return the mean of each window and its neighbours in the row: a line of text goes on."""
+    if windows.shape[1] < _IN_A_ROW:
+        return np.broadcast_to(windows.mean(1, keepdims=True), windows.shape)
     sides = np.pad(windows, [(0, 0), (1, 1)])
-    return (windows + np.maximum(sides[:, :-2], sides[:, 2:])) / 2
+    return (sides[:, :-2] + sides[:, 1:-1] + sides[:, 2:]) / _IN_A_ROW
 
 
 def _region(likely: Plane, part: NDArray[np.bool_], shape: tuple[int, ...]) -> Detection2D:

@@ -18,9 +18,9 @@ SIZE, GRID = 192, 96
 _HALF = GRID // 2 + 3
 """Columns of the grid in which a side is judged: a chest is rarely quite in the middle."""
 _PLACES = 30
-"""A side's score is the mean of so many most likely places: 0.3 % of the picture."""
+"""So many of a side's likeliest places say how likely its region is."""
 _INSIDE = 0.5
-"""Places belong to the region from here on, or from half of the score if that is less."""
+"""Places belong to the region from here on, or from half of that if it is less."""
 
 
 class PneumothoraxDetector:
@@ -37,8 +37,13 @@ class PneumothoraxDetector:
         ``image`` is (rows, columns), 0..1, dense parts bright. ``spacing_mm`` is not needed: a
         chest fills a chest radiograph.
         """
-        (places,) = self._session.run(None, {"radiographs": prepared(image)})
-        sides = [_detection(places[0, 0], mirrored=False), _detection(places[1, 0], mirrored=True)]
+        names = ["places", "sides"]
+        places, scores = self._session.run(names, {"radiographs": prepared(image)})
+        boxes = (_box(places[0, 0], mirrored=False), _box(places[1, 0], mirrored=True))
+        sides = [
+            Detection2D(CODE, float(score), box)
+            for score, box in zip(scores.ravel(), boxes, strict=True)
+        ]
         return sorted(sides, key=lambda found: -found.score)
 
 
@@ -51,10 +56,11 @@ def prepared(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([even, even[:, ::-1]])[:, None]
 
 
-def _detection(places: NDArray[np.float32], *, mirrored: bool) -> Detection2D:
+def _box(places: NDArray[np.float32], *, mirrored: bool) -> tuple[float, float, float, float]:
+    """Return the box of the largest connected part of a side that is likely to be air."""
     side = places[:, :_HALF]
-    score = float(np.sort(side, axis=None)[-_PLACES:].mean())
-    rows, columns = np.nonzero(connected_parts(side >= min(_INSIDE, score / 2))[0])
-    x, y = columns.min() / GRID, rows.min() / GRID
-    width, height = (columns.max() + 1) / GRID - x, (rows.max() + 1) / GRID - y
-    return Detection2D(CODE, score, (1 - x - width if mirrored else x, y, width, height))
+    likely = float(np.sort(side, axis=None)[-_PLACES:].mean())
+    rows, columns = np.nonzero(connected_parts(side >= min(_INSIDE, likely / 2))[0])
+    x, y = float(columns.min()) / GRID, float(rows.min()) / GRID
+    width, height = float(columns.max() + 1) / GRID - x, float(rows.max() + 1) / GRID - y
+    return (1 - x - width if mirrored else x), y, width, height
