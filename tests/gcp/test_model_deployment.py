@@ -12,7 +12,7 @@ from tests.contract.model_server import ModelServer
 from tests.gcp.vertex_installation import IMAGE, PARENT, SUBJECT, Installation
 
 from wetread.core.errors import PermanentError, RetriableError
-from wetread.core.routing.analysis import Adapter, Analysis
+from wetread.core.routing.analysis import Adapter, Analysis, Input
 from wetread.core.routing.table import shipped_analyses
 from wetread.gcp.http import HttpApi
 from wetread.gcp.model_deployment import LABELS, ModelDeployment
@@ -25,6 +25,7 @@ def deployment(installation: Installation, image: str = f"{IMAGE}:1") -> ModelDe
         HttpApi(requests.Session(), f"{installation.cloud.vertex}/v1"),
         PARENT,
         image,
+        {"MODELSERVER_ALLOW_HOSTS": "healthcare.us-central1.rep.googleapis.com:443"},
         sleep=lambda _: None,
     )
 
@@ -65,6 +66,18 @@ def test_a_deployed_model_answers_on_its_own_route(
     record = client.model_record(answer.model, answer.model_version_id)
     assert record.image_uri == f"{IMAGE}:1"
     assert record.labels == {**LABELS, "analysis": row.id}
+
+
+def test_the_container_gets_its_variables(installation: Installation) -> None:
+    row = analysis()
+    deployment(installation).deploy([row])
+    (model,) = resources(installation, "models", row.endpoint)
+    assert model["containerSpec"]["env"] == [
+        {
+            "name": "MODELSERVER_ALLOW_HOSTS",
+            "value": "healthcare.us-central1.rep.googleapis.com:443",
+        }
+    ]
 
 
 def test_what_is_there_is_left_alone(installation: Installation) -> None:
@@ -130,6 +143,7 @@ def test_a_long_analysis_gets_an_endpoint_that_waits_as_long(installation: Insta
 
 def test_only_models_of_this_projects_contract_are_deployed(installation: Installation) -> None:
     vision = shipped_analyses()["vision"]
-    chat = analysis(adapter=Adapter.MEDGEMMA, findings={}, prompt="What is this?")
+    asks = {"input": Input.FRAMES, "findings": {}, "prompt": "What is this?"}
+    chat = analysis(adapter=Adapter.MEDGEMMA, **asks)
     assert deployment(installation).deploy([vision, chat]) == []
     assert resources(installation, "endpoints", chat.endpoint) == []

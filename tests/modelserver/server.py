@@ -115,11 +115,11 @@ def running(folder: Path, *options: str, **environ: str) -> Iterator[RunningServ
 
 
 @contextmanager
-def running_placeholders(folder: Path, *options: str) -> Iterator[RunningServer]:
+def running_placeholders(folder: Path, *options: str, **environ: str) -> Iterator[RunningServer]:
     """Run a server with the placeholders as its models."""
     for name, holder in HOLDERS.items():
         write_model(folder / "models", name, *holder)
-    with running(folder, f"--models={folder / 'models'}", *options) as server:
+    with running(folder, f"--models={folder / 'models'}", *options, **environ) as server:
         yield server
 
 

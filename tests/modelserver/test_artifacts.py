@@ -36,9 +36,12 @@ def uri(cloud: RunningCloud, tmp_path: Path) -> str:
 def test_models_are_loaded_from_the_storage_uri(
     cloud: RunningCloud, uri: str, tmp_path: Path
 ) -> None:
-    option = f"--storage-endpoint={cloud.storage}"
-    environ = {"AIP_STORAGE_URI": uri, "GCE_METADATA_HOST": NOWHERE}
-    with running(tmp_path, option, **environ) as server:
+    environ = {
+        "AIP_STORAGE_URI": uri,
+        "GCE_METADATA_HOST": NOWHERE,
+        "MODELSERVER_STORAGE_ENDPOINT": cloud.storage,
+    }
+    with running(tmp_path, **environ) as server:
         health = requests.get(f"{server.url}/health", timeout=5).json()
         assert [model["name"] for model in health["models"]] == ["uploaded"]
 

@@ -46,6 +46,16 @@ def test_a_host_that_is_not_trusted_is_never_asked(server: RunningServer) -> Non
         assert other.asked == []
 
 
+def test_a_deployment_can_name_hosts_in_its_environment(tmp_path: Path) -> None:
+    with running_store() as store:
+        store.answer = sends(Series().slices())
+        hosts = f"healthcare.us-central1.rep.googleapis.com:443,{store.host}"
+        environ = {"MODELSERVER_ALLOW_HOSTS": hosts}
+        with running_placeholders(tmp_path, **environ) as server:
+            (prediction,) = server.predict("bright-spot", store.series())
+            assert prediction["images"] == 12
+
+
 def test_a_redirect_is_not_followed(server: RunningServer, store: Store) -> None:
     with running_store() as other:
         store.answer = says(302, Location=f"{other.url}/dicomWeb/studies/1.2/series/1.2.3")

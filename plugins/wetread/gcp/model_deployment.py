@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -47,11 +47,14 @@ class ModelDeployment:
         ``projects/P/locations/L``.
     image
         URI of the container image; with a digest (``…@sha256:…``) every finding can name it.
+    environment
+        Variables of its container.
     """
 
     api: HttpApi
     parent: str
     image: str
+    environment: Mapping[str, str] = field(default_factory=dict)
     sleep: Callable[[float], None] = time.sleep
 
     def deploy(self, analyses: Iterable[Analysis]) -> list[str]:
@@ -106,6 +109,7 @@ class ModelDeployment:
                     "imageUri": self.image,
                     "predictRoute": f"/v1/models/{analysis.id}:predict",
                     "healthRoute": "/health",
+                    "env": [{"name": n, "value": v} for n, v in self.environment.items()],
                 },
             }
         }

@@ -18,6 +18,10 @@ from modelserver.process import run
 from modelserver.references.locations import authority
 from modelserver.settings import MIB, STORAGE, Limits, Settings
 
+ALLOW_HOSTS = "MODELSERVER_ALLOW_HOSTS"
+STORAGE_ENDPOINT = "MODELSERVER_STORAGE_ENDPOINT"
+"""Variables, because Vertex AI's containerSpec adds those to an image more easily than flags."""
+
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
@@ -83,16 +87,17 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     add(
         "--allow-host",
         action="append",
-        default=[],
+        default=[_host(text) for text in environ.get(ALLOW_HOSTS, "").split(",") if text],
         type=_host,
         metavar="HOST:PORT",
-        help="references may also point here, and their tokens go there; repeatable",
+        help="references may also point here, and their tokens go there; repeatable, or "
+        f"{ALLOW_HOSTS} with commas",
     )
     add(
         "--storage-endpoint",
-        default=STORAGE,
+        default=environ.get(STORAGE_ENDPOINT) or STORAGE,
         metavar="URL",
-        help="where gs:// references are read; its host is allowed",
+        help=f"where gs:// references are read, or {STORAGE_ENDPOINT}; its host is allowed",
     )
     add(
         "--max-request-mib",
