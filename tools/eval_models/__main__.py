@@ -16,8 +16,10 @@ import modelserver
 MODELS = Path(modelserver.__file__).parent / "models"
 EVALUATIONS = {
     "phantom-nodule": "tools.eval_models.nodules",
+    "phantom-pneumothorax": "tools.eval_models.pneumothorax",
+    "burned-in-text": "tools.eval_models.burned_in_text",
 }
-"""Model and the module whose ``evaluate(count)`` returns lines of Markdown and whether it passes."""
+"""Model and the module whose ``evaluate(count)`` returns Markdown lines and whether it passes."""
 
 
 def main() -> int:
