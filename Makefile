@@ -33,7 +33,7 @@ help:
 	@echo 'make bench-localcloud   measure the local cloud beside its peers'
 	@echo 'make bench-pixels       measure how fast images become pictures'
 	@echo 'make eval-text   measure how much burned-in text is found, and what is masked in vain'
-	@echo 'make models    train the models of the model server again, to the same bytes'
+	@echo 'make models    train the models of the model server again   ARGS=--check compares the bytes'
 	@echo 'make eval-models   measure what the models find on phantoms they never saw'
 	@echo 'make check     lint, formatting and types'
 	@echo 'make format    apply the formatting and the safe fixes'
@@ -73,8 +73,7 @@ eval-text: $(airflow)
 	@PYTHONPATH=plugins $(python) -m tools.eval_text
 
 models: $(training)
-	@for model in nodule pneumothorax burned_in_text; do \
-	    PYTHONPATH=include/modelserver:include $(trainer) -m training.$$model; done
+	@PYTHONPATH=include/modelserver:include $(trainer) -m training $(ARGS)
 
 eval-models: $(training)
 	@PYTHONPATH=include/modelserver:include $(trainer) -m tools.eval_models $(ARGS)

@@ -27,4 +27,5 @@ def test_the_variable_is_read_without_complaint() -> None:
     settings = settings_from_json(variable["value"])
     assert settings.quiet_period_seconds == 30
     assert settings.model_image.startswith(f"{MODEL_IMAGE}:")
-    assert set(json.loads(variable["value"])) == {"quiet_period_seconds", "model_image"}
+    stored = json.loads(variable["value"])
+    assert set(stored) == {"quiet_period_seconds", "analyses", "model_image"}
