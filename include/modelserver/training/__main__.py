@@ -24,7 +24,7 @@ _DIGEST = re.compile(r'^weights_digest = "(.*)"$', re.MULTILINE)
 
 
 def main() -> int:
-    """Train; with ``--check`` write nothing, and let the status say whether the bytes are the same."""
+    """Train; with ``--check`` write nothing, and let the status say if the bytes are the same."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("models", nargs="*", help=f"of {', '.join(TRAINERS)}; default all")
     parser.add_argument("--check", action="store_true", help="compare with what is there")
