@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from samples.study import ExpectedFinding, ExpectedStudy, outcomes
+from samples.study import ExpectedFinding, ExpectedModelFinding, ExpectedStudy, outcomes
 from stack.demo.outcome import Evidence, StudyOutcome, judge, stuck
 from stack.demo.progress import Progress
 from stack.demo.studies import SentStudy
@@ -37,6 +37,39 @@ GOOD = Evidence(RUN, TASKS, SUMMARY, [REPORT])
 
 def verdict(**changes: Any) -> StudyOutcome:
     return judge(SENT, "k1-abc", replace(GOOD, **changes))
+
+
+def test_what_specialised_models_must_find_is_judged_too() -> None:
+    centre = (10.0, -20.0, 30.0)
+    nodule = ExpectedModelFinding("pulmonary-nodule", centre, 2.0, diameter_mm=8.0)
+    expected = replace(EXPECTED, model_findings=(nodule,), shadow=("burned-in-text",))
+    sent = replace(SENT, expected=expected)
+    coded = {
+        "code": "pulmonary-nodule",
+        "point_mm": [11.0, -20.0, 30.0],
+        "centre": [0.5, 0.5],
+        "measurements": {"diameter": 8.4},
+    }
+    good = replace(
+        GOOD,
+        summary={**SUMMARY, "coded_findings": [coded]},
+        analyses=frozenset({"vision", "burned-in-text"}),
+    )
+    assert judge(sent, "k1-abc", good).mismatches == ()
+    assert judge(sent, "k1-abc", good).findings_expected == 2
+
+    far = {**coded, "point_mm": [15.0, -20.0, 30.0]}
+    (missing, extra) = judge(
+        sent, "k1-abc", replace(good, summary={**SUMMARY, "coded_findings": [far]})
+    ).mismatches
+    assert "was not found" in missing
+    assert "is not expected" in extra
+
+    lost = judge(sent, "k1-abc", replace(good, analyses=frozenset({"vision"})))
+    assert lost.mismatches == ("no output of burned-in-text was stored",)
+    told = {**REPORT, "conclusion": "3 images looked at by burned-in-text 1."}
+    (leak,) = judge(sent, "k1-abc", replace(good, reports=[told])).mismatches
+    assert leak == "the output of burned-in-text is shown"
 
 
 def test_a_study_as_expected_has_no_mismatch_and_all_its_times() -> None:

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 import requests
@@ -60,6 +61,15 @@ class DemoCloud:
         """Return how the study's first version ended, or None while it has not."""
         blob = self._state.get_blob(f"studies/{study_key}/v1/summary.json")
         return json.loads(blob.download_as_bytes()) if blob else None
+
+    def analyses(self, study_key: str) -> frozenset[str]:
+        """Return the analyses whose findings are stored, of any row of the study's plan."""
+        names = (
+            blob.name for blob in self._state.list_blobs(prefix=f"studies/{study_key}/findings/")
+        )
+        return frozenset(
+            name.rpartition("/")[2].removesuffix(".json").partition(" ")[2] for name in names
+        )
 
     def reports(self, study_instance_uid: str) -> list[Mapping[str, Any]]:
         """Return the DiagnosticReports about one study, found through its ImagingStudy.

@@ -107,7 +107,9 @@ class Follower:
             return stuck(study, key, f"stuck in {followed.stage or 'the scheduler'}")
         summary = self.cloud.summary(key)
         reports = self.cloud.reports(study.study_instance_uid)
-        return judge(study, key, Evidence(followed.run, followed.tasks, summary, reports))
+        analyses = self.cloud.analyses(key)
+        evidence = Evidence(followed.run, followed.tasks, summary, reports, analyses)
+        return judge(study, key, evidence)
 
 
 def _state(followed: Followed | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from samples.study import OUTCOMES, ExpectedStudy, FoundFinding
+from samples.study import OUTCOMES, ExpectedStudy, FoundFinding, FoundModelFinding
 from stack.demo.studies import SentStudy
 
 
@@ -43,6 +43,8 @@ class Evidence:
     task_instances: Sequence[Mapping[str, Any]]
     summary: Mapping[str, Any] | None
     reports: Sequence[Mapping[str, Any]]
+    analyses: frozenset[str] = frozenset()
+    """Those whose findings are stored, shown or not."""
 
 
 def judge(sent: SentStudy, study_key: str, evidence: Evidence) -> StudyOutcome:
@@ -53,13 +55,15 @@ def judge(sent: SentStudy, study_key: str, evidence: Evidence) -> StudyOutcome:
         FoundFinding(row["kind"], tuple(row["centre"]), row["instance_number"])
         for row in summary.get("findings", ())
     ]
+    coded = [_coded(row) for row in summary.get("coded_findings", ())]
+    shown = {name for name in evidence.analyses if any(name in _words(r) for r in reports)}
     outcome = StudyOutcome(
         name=sent.name,
         study_key=study_key,
         modality=summary.get("modality", ""),
         instances=instances,
-        findings_expected=len(sent.expected.findings),
-        findings_found=len(found),
+        findings_expected=len(sent.expected.findings) + len(sent.expected.model_findings),
+        findings_found=len(found) + len(coded),
         report_status=reports[0]["status"] if reports else "none",
         alert=bool(summary.get("alert", False)),
         complete_to_report_seconds=(
@@ -76,6 +80,8 @@ def judge(sent: SentStudy, study_key: str, evidence: Evidence) -> StudyOutcome:
         *(() if len(reports) <= 1 else (f"{len(reports)} reports instead of one",)),
         *_mismatches(outcome, sent.expected),
         *sent.expected.mismatches(found),
+        *sent.expected.model_mismatches(coded),
+        *sent.expected.shadow_mismatches(evidence.analyses, shown),
     )
     return replace(outcome, mismatches=mismatches)
 
@@ -87,7 +93,7 @@ def stuck(sent: SentStudy, study_key: str, reason: str) -> StudyOutcome:
         study_key=study_key,
         modality="",
         instances=dict.fromkeys(OUTCOMES, 0),
-        findings_expected=len(sent.expected.findings),
+        findings_expected=len(sent.expected.findings) + len(sent.expected.model_findings),
         findings_found=0,
         report_status="none",
         alert=False,
@@ -95,6 +101,15 @@ def stuck(sent: SentStudy, study_key: str, reason: str) -> StudyOutcome:
         complete_to_run_seconds=None,
         mismatches=(reason,),
     )
+
+
+def _coded(row: Mapping[str, Any]) -> FoundModelFinding:
+    centre = row["point_mm"] or row["centre"]
+    return FoundModelFinding(row["code"], tuple(centre), row["measurements"].get("diameter"))
+
+
+def _words(report: Mapping[str, Any]) -> str:
+    return str(report.get("conclusion", ""))
 
 
 def _run_mismatches(evidence: Evidence) -> tuple[str, ...]:

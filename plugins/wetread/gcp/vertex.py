@@ -33,6 +33,9 @@ _DEDICATED_HOST = re.compile(r"[a-z0-9.-]+\.prediction\.vertexai\.goog")
 _CONTAINER_FAILED = 500
 """The model's container broke down; each try costs its time again, so that Airflow tries, later."""
 
+_LOOKUP_SECONDS = 10.0
+"""How long endpoints are looked for: a study waits for it, and can be read without models."""
+
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -133,7 +136,12 @@ class VertexClient:
         params = {"filter": f"displayName={json.dumps(display_name)}"}
         while True:
             response = self._api.send(
-                "GET", f"{self._parent}/endpoints", params=params, call=LIST_CALL, subject=subject
+                "GET",
+                f"{self._parent}/endpoints",
+                params=params,
+                timeout_seconds=_LOOKUP_SECONDS,
+                call=LIST_CALL,
+                subject=subject,
             )
             page = json_body(response, LIST_CALL, subject)
             found += page.get("endpoints", [])

@@ -98,11 +98,18 @@ def _looked_at(findings: StudyFindings, facts: StudyFacts) -> list[str]:
         place = f", {part.display.lower()}" if part else ""
         number = f" (series {known.number})" if known and known.number is not None else ""
         texts = [remarks()[code] for code in analysis.remarks]
-        by = f" by {_model(analysis)}" if analysis.is_specialised else ""
-        images = f"{counted(analysis.images, 'image')} looked at{by}."
+        images = _images(analysis)
         texts += _burned_in_text(analysis)
         lines.append(" ".join([f"{_modality(analysis)}{place}{number}: {images}", *texts]))
     return lines
+
+
+def _images(analysis: AnalysisFindings) -> str:
+    if not analysis.is_specialised:
+        return f"{counted(analysis.images, 'image')} looked at."
+    if not analysis.images:
+        return f"{_model(analysis)} did not take these images."
+    return f"{counted(analysis.images, 'image')} looked at by {_model(analysis)}."
 
 
 def _burned_in_text(analysis: AnalysisFindings) -> Iterator[str]:
