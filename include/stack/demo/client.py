@@ -64,12 +64,8 @@ class DemoCloud:
 
     def analyses(self, study_key: str) -> frozenset[str]:
         """Return the analyses whose findings are stored, of any row of the study's plan."""
-        names = (
-            blob.name for blob in self._state.list_blobs(prefix=f"studies/{study_key}/findings/")
-        )
-        return frozenset(
-            name.rpartition("/")[2].removesuffix(".json").partition(" ")[2] for name in names
-        )
+        found = self._state.list_blobs(prefix=f"studies/{study_key}/findings/")
+        return frozenset(PurePosixPath(blob.name).stem.partition(" ")[2] for blob in found)
 
     def reports(self, study_instance_uid: str) -> list[Mapping[str, Any]]:
         """Return the DiagnosticReports about one study, found through its ImagingStudy.
