@@ -17,4 +17,5 @@ def _along_rows(image: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     edges = np.linspace(0, image.shape[0], count + 1)
     whole = np.minimum(edges.astype(int), image.shape[0] - 1)
     at_edges = total[whole] + (edges - whole)[:, None] * image[whole]
-    return (np.diff(at_edges, axis=0) / np.diff(edges)[:, None]).astype(np.float32)
+    means: NDArray[np.float32] = (np.diff(at_edges, axis=0) / np.diff(edges)[:, None]).astype("f4")
+    return means

@@ -35,4 +35,7 @@ def connected_parts(mask: Mask) -> list[Mask]:
 def _grown(part: Mask) -> Mask:
     wide = np.pad(part, 1)
     rows, columns = part.shape
-    return np.any([wide[r : r + rows, c : c + columns] for r in range(3) for c in range(3)], axis=0)
+    grown: Mask = np.any(
+        [wide[r : r + rows, c : c + columns] for r in range(3) for c in range(3)], axis=0
+    )
+    return grown

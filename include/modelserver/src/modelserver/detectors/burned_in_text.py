@@ -67,9 +67,10 @@ def _sizes(image: Plane) -> list[Plane]:
 def _along_lines(windows: Plane) -> Plane:
     """Return the mean of each window and its neighbours in the row: a line of text goes on."""
     if windows.shape[1] < _IN_A_ROW:
-        return np.broadcast_to(windows.mean(1, keepdims=True), windows.shape)
+        return np.full_like(windows, windows.mean(1, keepdims=True))
     sides = np.pad(windows, [(0, 0), (1, 1)])
-    return (sides[:, :-2] + sides[:, 1:-1] + sides[:, 2:]) / _IN_A_ROW
+    total: Plane = sides[:, :-2] + sides[:, 1:-1] + sides[:, 2:]
+    return total / np.float32(_IN_A_ROW)
 
 
 def _region(likely: Plane, part: NDArray[np.bool_], shape: tuple[int, ...]) -> Detection2D:
