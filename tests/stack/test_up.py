@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from stack.layout import Layout
 from stack.ports import DEFAULTS, HOST, Ports, require_free
@@ -50,6 +51,23 @@ def listening_addresses(layout: Layout) -> set[str]:
     }
 
 
+def answering_models(ports: Ports) -> set[str]:
+    """Ask each endpoint about bytes that are no input of its model; return who refused them."""
+    url = f"{ports.url('vertex')}/v1"
+    parent = "projects/wetread-local/locations/us-central1"
+    listed = requests.get(f"{url}/{parent}/endpoints", timeout=10).json()
+    names = set()
+    for endpoint in listed["endpoints"]:
+        answer = requests.post(
+            f"{url}/{endpoint['name']}:predict",
+            json={"instances": [{"input_bytes": "AAAA"}]},
+            timeout=10,
+        ).json()
+        assert set(answer["predictions"][0]) == {"error"}
+        names.add(answer["modelDisplayName"])
+    return names
+
+
 def words(layout: Layout) -> dict[str, str]:
     return {status.name: status.word for status in stack_status(layout)}
 
@@ -65,6 +83,8 @@ def test_a_stack_from_nothing_to_nothing(layout: Layout, ports: Ports) -> None:
     assert set(words(layout).values()) == {"healthy"}
     assert listening_addresses(layout) == {HOST}
     assert not any(api_of(layout, ports).dags().values()), "a DAG is still paused"
+
+    assert answering_models(ports) == {"burned-in-text", "phantom-nodule", "phantom-pneumothorax"}
 
     lines.clear()
     assert bring_up(layout, ports, lines.append) == 0
