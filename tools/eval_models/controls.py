@@ -53,7 +53,7 @@ def _demo(detector: NoduleDetector) -> list[str]:
 
 
 def _real(detector: NoduleDetector) -> list[str]:
-    """Return what becomes of every CT series in the wheels: a negative control as far as it goes."""
+    """Return what becomes of each CT series in the wheels: a control as far as it goes."""
     series = _series()
     found, refused = 0, 0
     for images in series:
@@ -84,7 +84,7 @@ def _series() -> list[list[Dataset]]:
 
 
 def _volume(images: list[Dataset]) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Return HU and spacing of slices of one place each; pixels stay unread where few are enough."""
+    """Return HU and spacing, one slice for each place; pixels of too few slices stay unread."""
     places = {float(image.ImagePositionPatient[2]): image for image in images}
     heights = sorted(places)
     step_mm = float(np.median(np.diff(heights))) if len(heights) > 1 else 1.0

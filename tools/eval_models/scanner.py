@@ -78,7 +78,7 @@ class Lattice:
 
 
 def draw(rng: np.random.Generator) -> Protocol:
-    """Return a protocol as chest CT has them: 0.6 to 2.5 mm, soft and sharp, one in three tilted."""
+    """Return a protocol of a chest CT: 0.6 to 2.5 mm, soft or sharp, one in three tilted."""
     spacing = float(rng.uniform(0.6, 2.5))
     sharp = bool(rng.random() < 0.5)
     row = float(rng.uniform(0.6, 0.9))

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 
 import modelserver
-from training import nodule
+from training.nodule import fit
 
 
 def main() -> None:
     """Write ``model.onnx`` and its digest in ``model.toml``."""
     folder = Path(modelserver.__file__).parent / "models" / "phantom-nodule"
-    weights = nodule.train()
+    weights = fit.train()
     (folder / "model.onnx").write_bytes(weights)
     digest = f"sha256:{hashlib.sha256(weights).hexdigest()}"
     described = (folder / "model.toml").read_text("utf-8")

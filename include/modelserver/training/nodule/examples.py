@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from modelserver.detectors import nodule
 from training.nodule import phantom
@@ -31,7 +32,7 @@ class Examples:
 
 def make(phantoms: int) -> Examples:
     """Return the examples of the first ``phantoms`` phantoms, the same ones each time."""
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=threadpool_limits, initargs=(1,)) as pool:
         parts = list(pool.map(of_phantom, range(phantoms), chunksize=4))
     return Examples(
         np.concatenate([part.features for part in parts]),

@@ -1,7 +1,7 @@
 """One lung in Hounsfield units for training: vessels, bronchi, fissures, a wall, and nodules.
 
-Everything is painted on a grid of ``GRID_MM`` cubes with the shapes' coverage at each voxel, blurred
-as a scanner does, cut into slices and covered with noise. Positions are (z, y, x) in mm.
+Everything is painted on a grid of ``GRID_MM`` cubes with the shapes' coverage at each voxel,
+blurred as a scanner does, cut into slices and covered with noise. Positions are (z, y, x) in mm.
 """
 
 from __future__ import annotations
@@ -74,17 +74,11 @@ def make(seed: int) -> Phantom:
     joints = _vessels(canvas, lung)
     _fissure(canvas, lung)
     _bronchi(canvas, lung)
-    nodules = [_nodule(canvas, lung, joints) for _ in range(rng.integers(1, 9))]
+    nodules: list[Truth] = []
+    for _ in range(rng.integers(1, 9)):
+        nodules += _nodule(canvas, lung, joints, nodules)
     _wall(canvas, depth)
-    kept: list[Truth] = []
-    for nodule in nodules:
-        if nodule and all(
-            np.linalg.norm(nodule.centre_mm - other.centre_mm)
-            > (nodule.diameter_mm + other.diameter_mm) / 2 + 2
-            for other in kept
-        ):
-            kept.append(nodule)
-    return _scan(canvas, tuple(kept))
+    return _scan(canvas, tuple(nodules))
 
 
 @dataclass(frozen=True)
@@ -139,9 +133,10 @@ def _vessels(canvas: Canvas, lung: _Lung) -> list[tuple[np.ndarray, float]]:
     hilum[0] = np.clip(hilum[0], 30, EXTENT_MM[0] - 30)
     joints: list[tuple[np.ndarray, float]] = []
     queue = []
-    for _ in range(rng.integers(6, 12)):
-        way = rng.normal(0, 1, 3) + np.array([0, 0, -1.2 * side])
-        queue.append((hilum, way, rng.uniform(18, 32), rng.uniform(2.2, 4.2), 0))
+    for _ in range(rng.integers(8, 16)):
+        way = rng.normal(0, 0.9, 3) + np.array([0, 0, -1.2 * side])
+        root = hilum + rng.normal(0, 1, 3) * [10, 7, 3]
+        queue.append((root, way, rng.uniform(14, 32), rng.uniform(1.8, 4.5), 0))
     blood = rng.uniform(20, 180)
     while queue:
         start, way, length, radius, generation = queue.pop()
@@ -150,7 +145,7 @@ def _vessels(canvas: Canvas, lung: _Lung) -> list[tuple[np.ndarray, float]]:
         thin = radius * rng.uniform(0.68, 0.9)
         if lung.depth(end) < 3 or radius < 0.45:
             continue
-        _tube(canvas, start, end, radius, thin, blood)
+        _Tube(start, end, radius, thin).painted(canvas, blood)
         joints.append((end, thin))
         if generation < 7:
             for _ in range(rng.choice([1, 2, 2, 2, 3])):
@@ -160,19 +155,26 @@ def _vessels(canvas: Canvas, lung: _Lung) -> list[tuple[np.ndarray, float]]:
     return joints
 
 
-def _tube(
-    canvas: Canvas, start: np.ndarray, end: np.ndarray, radius: float, thin: float, value_hu: float
-) -> None:
-    axis = end - start
-    middle = (start + end) / 2
-    square = float(axis @ axis)
+@dataclass(frozen=True)
+class _Tube:
+    start: np.ndarray
+    end: np.ndarray
+    radius: float
+    thin: float
 
-    def depth(points: np.ndarray) -> np.ndarray:
-        along = np.clip(points @ axis.astype(np.float32) / square + 0.5, 0, 1)
-        gap = points - (along[..., None] - 0.5) * axis.astype(np.float32)
-        return radius + along * (thin - radius) - np.sqrt((gap**2).sum(axis=-1))
+    def painted(self, canvas: Canvas, value_hu: float) -> None:
+        """Paint a tube that tapers from ``radius`` at its start to ``thin`` at its end."""
+        axis = self.end - self.start
+        square = float(axis @ axis)
 
-    canvas.paint(middle, np.abs(axis) / 2 + radius + 1, depth, value_hu)
+        def depth(points: np.ndarray) -> np.ndarray:
+            along = np.clip(points @ axis.astype(np.float32) / square + 0.5, 0, 1)
+            gap = points - (along[..., None] - 0.5) * axis.astype(np.float32)
+            width = self.radius + along * (self.thin - self.radius)
+            return width - np.sqrt((gap**2).sum(axis=-1))
+
+        reach = np.abs(axis) / 2 + self.radius + 1
+        canvas.paint((self.start + self.end) / 2, reach, depth, value_hu)
 
 
 def _fissure(canvas: Canvas, lung: _Lung) -> None:
@@ -207,17 +209,22 @@ def _bronchi(canvas: Canvas, lung: _Lung) -> None:
             continue
         radius = rng.uniform(1.2, 4)
         wall = rng.uniform(0.5, 1.2)
-        _tube(canvas, start, end, radius + wall, radius * 0.8 + wall, rng.uniform(-200, 40))
-        _tube(canvas, start, end, radius, radius * 0.8, _AIR_HU)
+        _Tube(start, end, radius + wall, radius * 0.8 + wall).painted(canvas, rng.uniform(-200, 40))
+        _Tube(start, end, radius, radius * 0.8).painted(canvas, _AIR_HU)
 
 
-def _nodule(canvas: Canvas, lung: _Lung, joints: list[tuple[np.ndarray, float]]) -> Truth | None:
-    """Paint a bumpy ellipsoid: free, on a vessel or on the pleura."""
+def _nodule(
+    canvas: Canvas, lung: _Lung, joints: list[tuple[np.ndarray, float]], others: list[Truth]
+) -> list[Truth]:
+    """Paint a bumpy ellipsoid: free, on a vessel or on the pleura; none where there is no room."""
     rng = canvas.rng
-    radius = float(np.exp(rng.uniform(np.log(1.9), np.log(14))))
+    radius = float(np.exp(rng.uniform(np.log(2.1), np.log(14))))
     centre = _place(canvas, lung, joints, radius)
-    if centre is None:
-        return None
+    if centre is None or any(
+        np.linalg.norm(centre - other.centre_mm) < radius * 1.3 + other.diameter_mm / 2 + 3
+        for other in others
+    ):
+        return []
     axes = radius * np.exp(rng.normal(0, 0.13, 3))
     turn = np.linalg.qr(rng.normal(0, 1, (3, 3)))[0].astype(np.float32)
     waves = rng.normal(0, 2.2, (5, 3)).astype(np.float32)
@@ -236,7 +243,7 @@ def _nodule(canvas: Canvas, lung: _Lung, joints: list[tuple[np.ndarray, float]])
     value = rng.uniform(-50, 120) if solid else rng.uniform(-620, -250)
     soft = GRID_MM * rng.uniform(1, 2.5 if solid else 4)
     volume = canvas.paint(centre, axes.max() * 1.5 + 2, depth, value, soft)
-    return Truth(centre, float((volume * 6 / np.pi) ** (1 / 3)))
+    return [Truth(centre, float((volume * 6 / np.pi) ** (1 / 3)))]
 
 
 def _place(

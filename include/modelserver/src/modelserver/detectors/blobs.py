@@ -7,6 +7,7 @@ from tubes and plates after Sato et al. (Medical Image Analysis 2(2), 1998).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def levels(hu: Volume) -> list[Level]:
 def find(scales: list[Level]) -> Blobs:
     """Return up to ``MOST`` candidates, those curved most in every direction first."""
     centres, level, strength, curvature = [], [], [], []
-    for index, (fine, wide) in enumerate(zip(scales, scales[1:], strict=False)):
+    for index, (fine, wide) in enumerate(pairwise(scales)):
         if fine.step != wide.step:
             continue
         peaks = _peaks(fine, wide) * fine.step

@@ -18,6 +18,8 @@ AIR_BELOW_HU = -500.0
 BARE_AIR_HU = -965.0
 """Mean below which a piece of air has no tissue in it: bowel, trachea, the room."""
 SMALLEST_ML = 50.0
+LARGEST_CONTACT = 0.05
+"""Share of the picture's sides that a lung may touch: a picture may be narrower than the chest."""
 COARSE_MM = 3.0
 STEP_MM = 1.0
 CLOSING_MM = 12.0
@@ -75,19 +77,13 @@ def depth_at(lungs: Lungs, points: np.ndarray) -> Volume:
 
 def _inner_air(coarse: Volume) -> np.ndarray:
     labels, count = pieces(coarse < AIR_BELOW_HU)
-    outer = np.unique(
-        np.concatenate(
-            [
-                labels[:, side, :].ravel() if axis == 1 else labels[:, :, side].ravel()
-                for axis in (1, 2)
-                for side in (0, -1)
-            ]
-        )
-    )
+    sides = np.concatenate([labels[:, [0, -1], :].reshape(-1), labels[:, :, [0, -1]].reshape(-1)])
+    outer = np.bincount(sides, minlength=count + 1) > LARGEST_CONTACT * sides.size
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     means = np.bincount(labels.ravel(), coarse.ravel(), minlength=count + 1) / np.maximum(sizes, 1)
     keep = (sizes * COARSE_MM**3 / 1000 >= SMALLEST_ML) & (means > BARE_AIR_HU)
-    keep[outer] = keep[0] = False
+    keep &= ~outer
+    keep[0] = False
     return keep[labels]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,12 @@ _WAYS = rays.directions(96)
 _STEP_MM = 0.25
 _LONGEST_RAY = 1.5
 """Rays longer than this times the median have left the nodule along a vessel or the pleura."""
+_FAINT_HU = 130.0
+"""So much above the lung is still nodule, be it ground glass."""
+_HALO_MM, _HALO_SHARE = 1.5, 0.15
+"""A faint rim wider than this, and than this share of the radius, is no blur but ground glass."""
+_FREE_SIDE = 30
+"""Percentile of the rays that says where a rim ends: the longer ones may run into the wall."""
 
 
 @dataclass(frozen=True)
@@ -28,40 +34,65 @@ class Extent:
 def measure(
     volume: Volume, spacing_mm: tuple[float, float, float], centre_mm: np.ndarray, radius_mm: float
 ) -> Extent:
-    """Return the extent of the body around ``centre_mm``, measured from the first voxel's centre."""
+    """Return the extent of the body around ``centre_mm``, measured from the first voxel's centre.
+
+    A part-solid nodule is measured with its ground glass, as its total diameter is
+    (MacMahon et al., Radiology 284(1), 2017).
+    """
     spacing = np.array(spacing_mm)
     centre = centre_mm[None]
     lines = _cast(volume, spacing, centre, radius_mm)
-    for _ in range(2):
-        centre = rays.recentred(centre, lines.reach_mm(), _WAYS)
-        lines = _cast(volume, spacing, centre, radius_mm)
-    reach = lines.reach_mm()[0]
-    median = float(np.median(reach))
-    within = reach[reach <= _LONGEST_RAY * median]
-    diameter = 2 * float(np.mean(within**3)) ** (1 / 3)
-    mask, origin = _mask(volume, spacing, centre[0], lines.half_hu[0], _LONGEST_RAY * median)
+    for _ in range(3):
+        centre = rays.recentred(centre, _limits_mm(lines)[None], _WAYS)
+        lines = _with_halo(_cast(volume, spacing, centre, radius_mm))
+    limits = _limits_mm(lines)
+    diameter = 2 * float(np.mean(limits**3)) ** (1 / 3)
+    mask, origin = _mask(volume, spacing, centre[0], lines.half_hu[0], limits)
     return Extent(tuple((centre[0] / spacing).tolist()), diameter, mask, origin)
 
 
 def _cast(volume: Volume, spacing: np.ndarray, centre: np.ndarray, radius_mm: float) -> rays.Rays:
-    samples = int(np.ceil(3 * radius_mm / _STEP_MM)) + 8
     radius = np.array([max(radius_mm, 1.0)])
-    return rays.cast(volume, spacing, centre, radius, _WAYS, samples=samples, reach=3)
+    samples = int(np.ceil(3.5 * radius[0] / _STEP_MM)) + 8
+    return rays.cast(volume, spacing, centre, radius, _WAYS, samples=samples)
+
+
+def _limits_mm(lines: rays.Rays) -> np.ndarray:
+    """Return the reach of each ray (d,); those that have left the nodule count as the median."""
+    reach = lines.reach_mm()[0]
+    median = np.median(reach)
+    return np.where(reach <= _LONGEST_RAY * median, reach, median)
+
+
+def _with_halo(lines: rays.Rays) -> rays.Rays:
+    """Return the rays with the level of a rim of ground glass as their peak, where there is one."""
+    solid = float(np.percentile(lines.reach_mm(), _FREE_SIDE))
+    faint = replace(lines, peak_hu=lines.background_hu + 2 * _FAINT_HU)
+    whole = float(np.percentile(faint.reach_mm(), _FREE_SIDE))
+    if whole - solid < max(_HALO_MM, _HALO_SHARE * solid):
+        return lines
+    index = int((0.4 * solid + 0.6 * whole) / lines.step_mm[0])
+    return replace(lines, peak_hu=np.median(lines.profiles[:, :, index], axis=1))
 
 
 def _mask(
-    volume: Volume, spacing: np.ndarray, centre: np.ndarray, half_hu: float, radius_mm: float
+    volume: Volume, spacing: np.ndarray, centre: np.ndarray, half_hu: float, limits_mm: np.ndarray
 ) -> tuple[np.ndarray, tuple[int, int, int]]:
-    """Grow from the centre to all voxels above half that hang together within the radius."""
-    low = np.maximum(np.floor((centre - radius_mm) / spacing).astype(int), 0)
-    high = np.minimum(np.ceil((centre + radius_mm) / spacing).astype(int) + 1, volume.shape)
+    """Grow from the centre to the voxels above half, but hardly past the rays' limits."""
+    reach = float(limits_mm.max()) + spacing.max()
+    low = np.maximum(np.floor((centre - reach) / spacing).astype(int), 0)
+    high = np.minimum(np.ceil((centre + reach) / spacing).astype(int) + 1, volume.shape)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    grids = np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij")
-    away = np.stack(grids, axis=-1) * spacing - centre
-    from_centre = np.sqrt((away**2).sum(axis=-1))
-    mask = (volume[box] > half_hu) & (from_centre <= radius_mm)
-    seed = np.unravel_index(from_centre.argmin(), mask.shape)
-    mask[seed] = True
+    mask = volume[box] > half_hu
+    voxels = np.argwhere(mask)
+    away = ((voxels + low) * spacing - centre).astype(np.float32)
+    nearest = np.concatenate(
+        [(part @ _WAYS.T.astype(np.float32)).argmax(axis=1) for part in np.array_split(away, 8)]
+    )
+    mask[tuple(voxels.T)] = (
+        np.linalg.norm(away, axis=1) <= 1.1 * limits_mm[nearest] + spacing[1] / 2
+    )
+    seed = np.clip(np.rint(centre / spacing).astype(int) - low, 0, np.array(mask.shape) - 1)
+    mask[tuple(seed)] = True
     labels, _ = pieces(mask)
-    mask = labels == labels[seed]
-    return mask, tuple(int(index) for index in low)
+    return labels == labels[tuple(seed)], tuple(int(index) for index in low)

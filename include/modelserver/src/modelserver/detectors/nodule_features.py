@@ -21,7 +21,7 @@ _SHARP_FROM_LEVEL, _SMOOTH_FROM_LEVEL = 2, 5
 def measured(
     lungs: Lungs, scales: list[Level], found: Blobs, slice_spacing_mm: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return features (n, f), refined centres in mm from the lungs' box (n, 3), radii in mm (n,)."""
+    """Return features (n, f), centres in mm from the lungs' box (n, 3) and radii in mm (n,)."""
     if not len(found.centres):
         return np.zeros((0, FEATURES), np.float32), np.zeros((0, 3)), np.zeros(0)
     radii = np.array([blobs.RADIUS_PER_SIGMA * level.sigma_mm for level in scales])[found.level]
@@ -50,7 +50,7 @@ def measured(
 def _cast(
     lungs: Lungs, scales: list[Level], level: np.ndarray, centres: np.ndarray, radii: np.ndarray
 ) -> rays.Rays:
-    """Cast rays for small bodies through the volume as it is, for larger ones through a smooth one."""
+    """Cast rays through the volume as it is for small bodies, through a smooth one for others."""
     images = [(lungs.hu, 1), (scales[0].hu, 1), (scales[2].hu, 1)]
     kind = (level >= _SHARP_FROM_LEVEL).astype(int) + (level >= _SMOOTH_FROM_LEVEL)
     parts = []

@@ -5,6 +5,7 @@ Plain numpy, so that the server needs no further library. Every array is (slices
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -137,9 +138,10 @@ def pieces(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     edges = edges.reshape(slices * rows, columns + 1)
     line, start = np.nonzero(edges == 1)
     end = np.nonzero(edges == -1)[1]
+    runs = _Runs(line, start, end, columns)
     pairs = [
-        _touching(line, start, end, line + step, has_next, columns + 1)
-        for step, has_next in ((1, line % rows < rows - 1), (rows, line < (slices - 1) * rows))
+        runs.touching(1, line % rows < rows - 1),
+        runs.touching(rows, line < (slices - 1) * rows),
     ]
     one, other = (np.concatenate(side) for side in zip(*pairs, strict=True))
     label = np.arange(line.size)
@@ -158,17 +160,25 @@ def pieces(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     return labels, names.size
 
 
-def _touching(
-    line: NDArray[np.int64],
-    start: NDArray[np.int64],
-    end: NDArray[np.int64],
-    target: NDArray[np.int64],
-    has_target: NDArray[np.bool_],
-    stride: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    first = np.searchsorted(line * stride + end, target * stride + start, side="right")
-    last = np.searchsorted(line * stride + start, target * stride + end, side="left")
-    count = np.where(has_target, last - first, 0)
-    one = np.repeat(np.arange(line.size), count)
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    return one, np.repeat(first, count) + within
+@dataclass(frozen=True)
+class _Runs:
+    """Runs of set voxels, in order: the line they are in, their start, and the voxel after."""
+
+    line: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    columns: int
+
+    def touching(
+        self, step: int, has_target: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return pairs of runs that overlap, the second ``step`` lines after the first."""
+        stride = self.columns + 1
+        target = (self.line + step) * stride
+        ends, starts = self.line * stride + self.end, self.line * stride + self.start
+        first = np.searchsorted(ends, target + self.start, side="right")
+        last = np.searchsorted(starts, target + self.end, side="left")
+        count = np.where(has_target, last - first, 0)
+        one = np.repeat(np.arange(count.size), count)
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return one, np.repeat(first, count) + within
