@@ -46,7 +46,7 @@ class RunningServer:
         url = f"{self.url}/v1/models/{model}:predict"
         return requests.post(url, data=data, timeout=_SECONDS, **options)
 
-    def predict(self, model: str, *instances: dict[str, str]) -> list[dict[str, Any]]:
+    def predict(self, model: str, *instances: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the predictions of instances, which the server must accept."""
         answer = self.post(model, {"instances": instances})
         assert answer.status_code == 200, answer.text

@@ -169,6 +169,16 @@ def test_a_missing_slice_is_refused(server: RunningServer, store: Store) -> None
     assert "slices 8 and 9 of 11 are 5.00 mm apart" in refusal(server, store, files)
 
 
+def test_only_the_instances_that_are_named_count(server: RunningServer, store: Store) -> None:
+    series = Series()
+    store.answer = sends(series.slices())
+    named = [series.uid(number) for number in range(10)]
+    (prediction,) = server.predict(
+        "bright-spot", {**store.series(series.path), "instance_uids": named}
+    )
+    assert prediction["images"] == 10
+
+
 def test_two_phases_in_one_series_are_refused(server: RunningServer, store: Store) -> None:
     series = Series()
     later = series.slices(lambda ds, index: set_pixels(ds, np.full((SIZE, SIZE), 99)))

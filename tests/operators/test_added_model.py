@@ -15,7 +15,7 @@ from tests.operators.conftest import connected
 from tests.operators.models import settings_with
 from tests.operators.pipeline import CONNECTION, Pipeline
 
-from samples import hostile
+from samples import hostile, part10
 from wetread.hooks.model_deployment import deploy_models
 
 IMAGE = "europe-docker.pkg.dev/hospital/models/collapsed-lung@sha256:" + "c0" * 32
@@ -41,8 +41,13 @@ class Hospital:
     server: ModelServer
     pipeline: Pipeline
 
-    def read(self, study: str, slices: int, **row: Any) -> tuple[str, dict[str, Any]]:
-        """Add the row, deploy the container, and read a study; return its run and its results."""
+    def read(
+        self, study: str, slices: int, *, late: bytes = b"", **row: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Add the row, deploy the container, and read a study; return its run and its results.
+
+        ``late`` is an image that reaches the store when the version is sealed.
+        """
         variable = settings_with({"collapsed-lung": {**ROW, **row}}, model_image=IMAGE)
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("AIRFLOW_VAR_WETREAD_SETTINGS", variable)
@@ -50,6 +55,10 @@ class Hospital:
             files = [(f"{n}.dcm", hostile.valid(study, n)) for n in range(1, slices + 1)]
             self.pipeline.upload(study, files)
             (run_id,) = self.pipeline.intake()
+            if late:
+                self.pipeline.seal(run_id)
+                uid = self.pipeline.records(run_id).manifest.study_instance_uid
+                self.pipeline.installation.dicomweb.store_instance(uid, late, "the late image")
             return run_id, self.pipeline.run(run_id)
 
 
@@ -123,6 +132,19 @@ def test_pictures_leave_without_a_name_and_references_without_pixels(hospital: H
     assert name == "dicomweb_uri"
     assert address.startswith(hospital.cloud.healthcare)
     assert address.count("/series/") == 1
+
+
+def test_a_late_image_is_not_counted_before_its_version(hospital: Hospital) -> None:
+    """The store's series holds a third image, which the version that is being read does not."""
+    hospital.server.answer = lambda asked: answer(asked, 0.3, images=2)
+    hospital.server.received.clear()
+    late = hostile.image("late", 3)
+    run_id, results = hospital.read("late", 2, late=part10.encode(late), input="volume")
+    assert results["analyze_images[s01]"]["analyses"] == 2
+    (asked,) = hospital.server.predictions()
+    (instance,) = json.loads(asked.body)["instances"]
+    assert len(instance["instance_uids"]) == 2
+    assert str(late.SOPInstanceUID) not in instance["instance_uids"]
 
 
 def test_a_model_works_while_vision_ai_does(hospital: Hospital) -> None:

@@ -75,6 +75,10 @@ FAULTS: dict[str, tuple[Callable[[Received], tuple[int, bytes]], type[Exception]
         RetriableError,
     ),
     "no prediction": (predictions(), RetriableError),
+    "a store that it cannot read": (
+        predictions({"error": {"code": "REFERENCE_UNAVAILABLE", "description": "503"}}),
+        RetriableError,
+    ),
     "a code that nobody asked for": (
         predictions({**GOOD, "scores": {**SCORES, "pneumothorax": 0.9}}),
         PermanentError,

@@ -83,7 +83,7 @@ class ModelAnalysis:
             ``endpoint-unusable``, ``prediction-malformed``, ``picture-too-large``,
             ``request-rejected``, ``not-found``.
         RetriableError
-            ``service-unavailable``, ``answer-malformed``.
+            ``service-unavailable``, ``answer-malformed``, ``model-failed``.
         """
         endpoint = self.vertex.find_endpoint(self.analysis.endpoint)
         asked = (self._about_picture(picture, endpoint) for picture in pictures)
@@ -132,7 +132,8 @@ class ModelAnalysis:
         levels = ("studies", "series", "instances")
         names = "".join(f"/{level}/{uid}" for level, uid in zip(levels, path, strict=False))
         extents = {uid: images.extent(uid) for uid in sent}
-        question = self._question(images=extents, **asked)
+        is_partial = not images.is_all_of(path)
+        question = self._question(images=extents, is_partial=is_partial, **asked)
         source = Source(dicomweb_uri=f"{self.dicomweb_url}{names}")
         return _Asked(question, sent, self._instance(source, question, endpoint))
 
@@ -181,9 +182,10 @@ class ModelAnalysis:
 
     def _read(self, prediction: object, question: Question) -> Prediction | PredictionError:
         read = self._adapter.read(prediction, question)
-        if isinstance(read, PredictionError) and read.is_malformed:
-            raise problem("prediction-malformed", f"{self.subject}: {read.description}")
-        return read
+        if isinstance(read, Prediction) or read.is_judgement:
+            return read
+        code = "prediction-malformed" if read.is_malformed else "model-failed"
+        raise problem(code, f"{self.subject}: {read.description}")
 
     def _findings(
         self,

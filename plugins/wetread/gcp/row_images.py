@@ -34,6 +34,16 @@ class RowImages:
             if (uid := text(instance, "SOPInstanceUID")) in planned
         }
 
+    def is_all_of(self, path: Sequence[str]) -> bool:
+        """Tell whether the plan wants all that the store has below an address.
+
+        Parameters
+        ----------
+        path : the UIDs of the study, and of one of its series and instances, as far as it goes
+        """
+        series = [self.series[path[1]]] if len(path) > 1 else self.series.values()
+        return len(path) > 2 or sum(map(len, series)) == len(self.wanted)
+
     def sampled(self, sampling: Sampling) -> tuple[ImageReference, ...]:
         """Return the frames to look at, series by series, each in order of its geometry."""
         return tuple(

@@ -12,7 +12,8 @@ from modelserver.errors import RequestError
 from modelserver.references.reader import Instance
 
 _INPUTS = ("input_bytes", "dicomweb_uri", "gcs_uri")
-_FIELDS = frozenset({*_INPUTS, "bearer_token"})
+_FIELDS = frozenset({*_INPUTS, "bearer_token", "instance_uids"})
+_TEXTS = (*_INPUTS, "bearer_token")
 
 
 def parse_request(body: bytes) -> tuple[Instance, ...]:
@@ -42,11 +43,28 @@ def _instance(item: Any, number: int) -> Instance:
         raise RequestError(400, f"{where} has a field that is none of {known}.")
     if sum(name in item for name in _INPUTS) != 1:
         raise RequestError(400, f"{where} needs exactly one of {', '.join(_INPUTS)}.")
-    if wrong := [name for name, value in item.items() if not (isinstance(value, str) and value)]:
+    if wrong := [name for name in _TEXTS if name in item and not _is_text(item[name])]:
         raise RequestError(400, f"{where}.{wrong[0]} must be a string that is not empty.")
     if "bearer_token" in item and ("input_bytes" in item or not _is_token(item["bearer_token"])):
         raise RequestError(400, f"{where}.bearer_token must be a token that goes with a reference.")
-    return Instance(**{name: item.get(name) for name in (*_INPUTS, "bearer_token")})
+    return Instance(
+        **{name: item.get(name) for name in _TEXTS}, instance_uids=_instance_uids(item, where)
+    )
+
+
+def _instance_uids(item: dict[str, Any], where: str) -> frozenset[str] | None:
+    if "instance_uids" not in item:
+        return None
+    uids = item["instance_uids"]
+    if "dicomweb_uri" not in item or not (isinstance(uids, list) and uids):
+        raise RequestError(400, f"{where}.instance_uids must be a list that goes with a series.")
+    if not all(map(_is_text, uids)):
+        raise RequestError(400, f"{where}.instance_uids must hold UIDs.")
+    return frozenset(uids)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_token(text: str) -> bool:

@@ -21,6 +21,18 @@ MALFORMED = "MALFORMED"
 UNSPECIFIED = "UNSPECIFIED"
 """The code of a refusal for which the model gave none."""
 
+_UNSUPPORTED = "UNSUPPORTED_"
+_JUDGEMENTS = frozenset(
+    {
+        "IMAGE_INVALID",
+        "REFERENCE_TOO_LARGE",
+        "TOO_MANY_PATCHES_ERROR",
+        "LEVEL_NOT_FOUND_ERROR",
+        "DICOM_TILED_FULL_ERROR",
+    }
+)
+"""What else says of images that they are not for the model; all others may change by tomorrow."""
+
 _MODEL_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 
 
@@ -130,6 +142,11 @@ class PredictionError:
     description: str
 
     @property
+    def is_judgement(self) -> bool:
+        """Whether the model says that the images are not for it, which it would say again."""
+        return self.code.startswith(_UNSUPPORTED) or self.code in _JUDGEMENTS
+
+    @property
     def is_malformed(self) -> bool:
         """Whether the model broke its contract, rather than refused what it was sent."""
         return self.code == MALFORMED
@@ -165,6 +182,7 @@ class Question:
     head : for models that answer with embeddings
     patches : for models that look at places of a slide
     prompt : for models that read text
+    is_partial : whether the address holds more than ``images``, which then have to be named
     """
 
     codes: frozenset[str] = frozenset()
@@ -172,6 +190,7 @@ class Question:
     head: LinearHead | None = None
     patches: tuple[PatchSquare, ...] = ()
     prompt: str = ""
+    is_partial: bool = False
 
 
 def malformed(what: str) -> PredictionError:

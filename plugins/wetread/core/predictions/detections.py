@@ -6,10 +6,11 @@ Request instance, one of::
     {"dicomweb_uri": "https://.../studies/.../series/...", "bearer_token": "..."}
     {"gcs_uri": "gs://bucket/object", "bearer_token": "..."}
 
-The address names an instance or a whole series; the token is left out where none is needed.
-Answer: ``model``, ``scores``, ``images`` and ``detections``, or ``error``; what each must hold is
-what this module checks. A code that nobody asked for, a code that nobody answered and a place
-outside the image are errors: a finding that is dropped in silence reads like a healthy patient.
+A series' address is joined by ``instance_uids`` where not all of its instances count. The token is
+left out where none is needed. Answer: ``model``, ``scores``, ``images`` and ``detections``, or
+``error``; what each must hold is what this module checks. A code that nobody asked for, a code that
+nobody answered and a place outside the image are errors: a finding that is dropped in silence reads
+like a healthy patient.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def instance(payload: Payload, question: Question) -> dict[str, Any]:
     if payload.form is Form.BYTES:
         return {"input_bytes": payload.base64}
     field = "gcs_uri" if payload.form is Form.GCS else "dicomweb_uri"
-    return {field: payload.uri, **payload.credential("bearer_token")}
+    named = {"instance_uids": sorted(question.images)} if question.is_partial else {}
+    return {field: payload.uri, **payload.credential("bearer_token"), **named}
 
 
 @as_value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +43,10 @@ class Slice:
     """int16 (rows, columns)."""
 
 
-def read_slices(blob: bytes, modalities: tuple[str, ...]) -> Iterator[Slice]:
-    """Yield the slices of one object; a localizer has none.
+def read_slices(
+    blob: bytes, modalities: tuple[str, ...], wanted: Collection[str] | None = None
+) -> Iterator[Slice]:
+    """Yield the slices of one object; a localizer has none, nor has one that is not ``wanted``.
 
     Raises
     ------
@@ -53,13 +55,15 @@ def read_slices(blob: bytes, modalities: tuple[str, ...]) -> Iterator[Slice]:
         ``IMAGE_INVALID``: not readable.
     """
     header = read_header(blob)
+    uid = str(header.get("SOPInstanceUID", ""))
+    if wanted is not None and uid not in wanted:
+        return
     if modalities and str(header.get("Modality", "")) not in modalities:
         raise unsupported(f"the model looks at {', '.join(modalities)} only.")
     if header.get("SamplesPerPixel", 1) != 1:
         raise unsupported("its images are in colour.")
     if _LOCALIZER in (header.get("ImageType") or ()):
         return
-    uid = str(header.get("SOPInstanceUID", ""))
     for index, pixels in enumerate(read_frames(blob)):
         position = _values(header, index, ("PlanePositionSequence", "ImagePositionPatient"), 3)
         voxels = _hounsfield(header, index, pixels)

@@ -23,12 +23,16 @@ _OBJECT_BYTES = 512 << 20
 
 @dataclass(frozen=True)
 class Instance:
-    """One instance of a request: exactly one of its first three fields is set."""
+    """One instance of a request: exactly one of its first three fields is set.
+
+    ``instance_uids`` are the SOPInstanceUIDs that count, of a series; None: all.
+    """
 
     input_bytes: str | None
     dicomweb_uri: str | None
     gcs_uri: str | None
     bearer_token: str | None
+    instance_uids: frozenset[str] | None = None
 
 
 class Reader:
@@ -55,7 +59,7 @@ class Reader:
         if not location.is_series:
             raise InstanceError("UNSUPPORTED_INPUT", "the model takes a series, not one instance.")
         return assemble(
-            self._slices(location.url, instance.bearer_token, modalities),
+            self._slices(location.url, instance, modalities),
             self._settings.limits.voxels,
         )
 
@@ -70,10 +74,10 @@ class Reader:
         blob, frame_number = self._blob(instance)
         return picture_of(blob, frame_number, modalities, self._settings.limits.pixels)
 
-    def _slices(self, url: str, token: str | None, modalities: tuple[str, ...]) -> Iterator[Slice]:
-        with self._fetcher.open(url, token, _SERIES) as content:
+    def _slices(self, url: str, instance: Instance, modalities: tuple[str, ...]) -> Iterator[Slice]:
+        with self._fetcher.open(url, instance.bearer_token, _SERIES) as content:
             for blob in parts(content.content_type, content.chunks):
-                yield from read_slices(blob, modalities)
+                yield from read_slices(blob, modalities, instance.instance_uids)
 
     def _blob(self, instance: Instance) -> tuple[bytes, int]:
         token = instance.bearer_token
