@@ -134,9 +134,9 @@ def _others(detector: PneumothoraxDetector) -> Iterator[tuple[str, float]]:
             dataset = dcmread(BytesIO(path.read_bytes()))
         except (InvalidDicomError, OSError, ValueError):
             continue
-        is_copy = dataset.file_meta.TransferSyntaxUID.is_compressed
-        if dataset.get("Modality") not in ("CR", "DX") or is_copy:
-            continue
+        syntax = dataset.file_meta.get("TransferSyntaxUID", "")
+        if dataset.get("Modality") not in ("CR", "DX") or not syntax or syntax.is_compressed:
+            continue  # compressed ones are copies
         brightness = picture_of(path.read_bytes(), 1, (), _LIMIT).brightness
         size = f"{dataset.Rows} x {dataset.Columns}"
         label = f"{path.name} ({dataset.get('BodyPartExamined', '')}, {size}), real, none"
