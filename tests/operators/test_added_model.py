@@ -139,12 +139,14 @@ def test_a_late_image_is_not_counted_before_its_version(hospital: Hospital) -> N
     hospital.server.answer = lambda asked: answer(asked, 0.3, images=2)
     hospital.server.received.clear()
     late = hostile.image("late", 3)
-    run_id, results = hospital.read("late", 2, late=part10.encode(late), input="volume")
+    _, results = hospital.read("late", 2, late=part10.encode(late), input="volume")
     assert results["analyze_images[s01]"]["analyses"] == 2
     (asked,) = hospital.server.predictions()
     (instance,) = json.loads(asked.body)["instances"]
     assert len(instance["instance_uids"]) == 2
     assert str(late.SOPInstanceUID) not in instance["instance_uids"]
+    (next_version,) = hospital.pipeline.intake()
+    assert next_version.endswith("__v2")
 
 
 def test_a_model_works_while_vision_ai_does(hospital: Hospital) -> None:

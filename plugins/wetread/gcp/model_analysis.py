@@ -184,8 +184,9 @@ class ModelAnalysis:
         read = self._adapter.read(prediction, question)
         if isinstance(read, Prediction) or read.is_judgement:
             return read
-        code = "prediction-malformed" if read.is_malformed else "model-failed"
-        raise problem(code, f"{self.subject}: {read.description}")
+        if read.is_malformed:
+            raise problem("prediction-malformed", f"{self.subject}: {read.description}")
+        raise problem("model-failed", f"{self.subject}: {read.description}")
 
     def _findings(
         self,
