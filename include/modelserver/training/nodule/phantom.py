@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelserver.detectors.volumes import Volume, resampled, smoothed
+from training.nodule import scanner
 
 GRID_MM = 0.8
 EXTENT_MM = np.array([100.0, 160.0, 124.0])
@@ -78,7 +79,8 @@ def make(seed: int) -> Phantom:
     for _ in range(rng.integers(1, 9)):
         nodules += _nodule(canvas, lung, joints, nodules)
     _wall(canvas, depth)
-    return _scan(canvas, tuple(nodules))
+    volume, spacing_mm = scanner.scanned(canvas.hu, GRID_MM, rng)
+    return Phantom(volume, spacing_mm, tuple(nodules))
 
 
 @dataclass(frozen=True)
@@ -283,41 +285,3 @@ def _wall(canvas: Canvas, depth: Volume) -> None:
     canvas.hu += np.clip(0.5 - (depth - bumps - 0.5) / GRID_MM, 0, 1) * (
         np.maximum(canvas.hu, _TISSUE_HU) - canvas.hu
     )
-
-
-def _scan(canvas: Canvas, nodules: tuple[Truth, ...]) -> Phantom:
-    """Blur and cut as a scanner does: kernel, slice thickness, spacing, noise."""
-    rng = canvas.rng
-    pixel = rng.uniform(0.6, 0.9)
-    thickness = float(rng.choice([0.7, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0]))
-    spacing = thickness * rng.uniform(0.6, 1.0)
-    sharp = rng.random() < 0.5
-    blurred = smoothed(canvas.hu, rng.uniform(0.3, 0.5) if sharp else rng.uniform(0.5, 0.9))
-    cut_mm = (spacing, pixel, pixel)
-    shape = tuple(int(extent // step) for extent, step in zip(EXTENT_MM - 1, cut_mm, strict=True))
-    fine = _cut(blurred, cut_mm, shape, thickness)
-    noise = rng.standard_normal(shape).astype(np.float32)
-    soft = smoothed_planes(noise, rng.uniform(0.6, 1.0) if sharp else rng.uniform(0.9, 1.6))
-    if sharp:
-        soft = soft - smoothed_planes(noise, 2.5)
-    deviation = rng.uniform(15, 75) if sharp else rng.uniform(6, 30)
-    return Phantom(fine + soft / soft.std() * np.float32(deviation), cut_mm, nodules)
-
-
-def _cut(
-    volume: Volume, cut_mm: tuple[float, ...], shape: tuple[int, ...], thickness_mm: float
-) -> Volume:
-    at = np.arange(shape[0])[:, None] * cut_mm[0]
-    weights = np.clip(
-        (thickness_mm / 2 + GRID_MM / 2 - np.abs(at - np.arange(len(volume)) * GRID_MM)) / GRID_MM,
-        0,
-        1,
-    )
-    weights /= weights.sum(axis=1, keepdims=True)
-    slabs = np.tensordot(weights.astype(np.float32), volume, axes=1)
-    return resampled(slabs, (1.0, *(GRID_MM / step for step in cut_mm[1:])), (0.0,) * 3, shape, 1.0)
-
-
-def smoothed_planes(volume: Volume, sigma: float) -> Volume:
-    """Return the volume with each slice smoothed on its own."""
-    return np.stack([smoothed(plane[None], sigma)[0] for plane in volume])
