@@ -32,7 +32,7 @@ _DELIVERY_ATTEMPTS = 100
 """Pub/Sub's maximum: the doorbell gives a message back each time it rings."""
 
 _STAGING_DAYS = 7
-"""Staged copies that a failed import left behind are removed after so many days."""
+"""Staged copies and pictures that a killed task left behind are removed after so many days."""
 
 _NONCURRENT_DAYS = 30
 """Replaced and deleted objects can be restored for so many days."""
@@ -188,8 +188,11 @@ def _lifecycle_rules(*, is_incoming: bool) -> Sequence[dict[str, Any]]:
         "action": {"type": "Delete"},
         "condition": {"daysSinceNoncurrentTime": _NONCURRENT_DAYS, "isLive": False},
     }
-    staging = {
+    left_behind = {
         "action": {"type": "Delete"},
-        "condition": {"age": _STAGING_DAYS, "matchesPrefix": ["staging/"]},
+        "condition": {
+            "age": _STAGING_DAYS,
+            "matchesPrefix": ["staging/" if is_incoming else "pictures/"],
+        },
     }
-    return [staging, noncurrent] if is_incoming else [noncurrent]
+    return [left_behind, noncurrent]
