@@ -22,7 +22,8 @@ from modelserver.imaging.picture import picture_of
 
 THRESHOLD = 0.5
 THRESHOLDS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
-LEAST_SENSITIVITY, LEAST_SPECIFICITY = 0.75, 0.75
+LEAST_SENSITIVITY, LEAST_SPECIFICITY = 0.55, 0.75
+"""What the shipped weights must not fall below; it is no claim that this is enough."""
 MODEL = Path(modelserver.__file__).parent / "models" / "phantom-pneumothorax"
 _LARGE = 0.02
 """Share of the picture from which a pneumothorax counts as large."""
