@@ -121,7 +121,8 @@ def with_table(manifest: Manifest, changes: dict[str, Any]) -> Manifest:
 
 
 def chest(series: int = 1, instance: int = 1) -> Header:
-    return replace(header(series=series, instance=instance), body_part="CHEST")
+    image = header(series=series, instance=instance)
+    return replace(image, body_part="CHEST", attributes=(("SliceThickness", "1.25"),))
 
 
 def test_a_row_has_every_analysis_that_takes_the_series() -> None:

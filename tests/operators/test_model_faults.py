@@ -20,7 +20,7 @@ from wetread.core.errors import PermanentError, RetriableError
 from wetread.hooks.model_deployment import deploy_models
 
 ROW_TIMEOUT_SECONDS = 1
-ROW = {"mode": "live", "timeout_seconds": ROW_TIMEOUT_SECONDS}
+ROW = {"mode": "live", "attributes": {}, "timeout_seconds": ROW_TIMEOUT_SECONDS}
 SCORES = {"pulmonary-nodule": 0.12}
 MODEL = {"name": "phantom-nodule", "version": "1", "weights_digest": "sha256:" + "0" * 64}
 GOOD = {"model": MODEL, "scores": SCORES, "images": 4, "detections": []}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.conftest import StartCloud
-from tests.operators.conftest import connected
+from tests.operators.models import installed
 from tests.operators.pipeline import Pipeline
 
 from samples import catalog
@@ -22,8 +22,10 @@ _SAMPLES = {sample.name: sample for sample in catalog()}
 def unkind(start_cloud: StartCloud, tmp_path: Path) -> Iterator[Pipeline]:
     """An installation on a cloud with Google's behaviour; an operation takes a second there."""
     behaviour = ("--behaviour=google", "--set=operation_seconds=1")
-    with start_cloud(tmp_path / "cloud", *behaviour) as cloud, connected(cloud) as pipeline:
-        pipeline.set_up()
+    with (
+        start_cloud(tmp_path / "cloud", *behaviour) as cloud,
+        installed(cloud, tmp_path / "server") as pipeline,
+    ):
         yield pipeline
 
 

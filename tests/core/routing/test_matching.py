@@ -85,8 +85,17 @@ def test_a_series_without_images_is_taken_by_none() -> None:
 )
 def test_what_ships_takes_once_it_is_on(modality: str, body_part: str, expected: list[str]) -> None:
     table = changed_analyses(shipped_analyses(), DEMO)
-    found = matching_analyses(table, [image(modality, body_part)])
+    found = matching_analyses(table, [image(modality, body_part, SliceThickness="1.25")])
     assert [one.id for one in found] == expected
+
+
+@pytest.mark.parametrize("thickness", [{}, {"SliceThickness": "5"}])
+def test_slices_thicker_than_the_model_was_tried_on_do_not_reach_it(
+    thickness: dict[str, Any],
+) -> None:
+    table = changed_analyses(shipped_analyses(), DEMO)
+    found = matching_analyses(table, [image("CT", "CHEST", **thickness)])
+    assert [one.id for one in found] == ["vision", "burned-in-text"]
 
 
 def test_what_is_off_takes_nothing() -> None:
