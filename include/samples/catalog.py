@@ -1,7 +1,7 @@
 """The catalogue of sample studies, with the state that each must reach.
 
-Of a CT or MR series longer than 16 images Vision AI is shown 16; a model that reads volumes looks at
-all of them, and where none does the rest count as skipped.
+Of a CT or MR series longer than 16 images Vision AI is shown 16; a model that reads volumes looks
+at all of them, and where none does the rest count as skipped.
 """
 
 from __future__ import annotations
