@@ -16,7 +16,7 @@ python     := .venvs/airflow/bin/python
 stack      := PYTHONPATH=include $(python) -m stack
 checked    := dags plugins include tests tools
 
-.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels eval-text check format lock clean
+.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels bench-series eval-text check format lock clean
 
 help:
 	@echo 'make install   make the environments below .venvs/'
@@ -29,6 +29,7 @@ help:
 	@echo 'make rules     list the documented rules of Google that the local cloud is tested for'
 	@echo 'make bench-localcloud   measure the local cloud beside its peers'
 	@echo 'make bench-pixels       measure how fast images become pictures'
+	@echo 'make bench-series       measure the time and the memory that a whole series takes'
 	@echo 'make eval-text   measure how much burned-in text is found, and what is masked in vain'
 	@echo 'make check     lint, formatting and types'
 	@echo 'make format    apply the formatting and the safe fixes'
@@ -63,6 +64,9 @@ bench-localcloud: $(airflow) $(localcloud) $(peers)
 
 bench-pixels: $(airflow)
 	@PYTHONPATH=plugins $(python) -m tools.bench_pixels
+
+bench-series: $(airflow) $(localcloud)
+	@PYTHONPATH=plugins:include $(python) -W ignore -m tools.bench_series $(ARGS)
 
 eval-text: $(airflow)
 	@PYTHONPATH=plugins $(python) -m tools.eval_text

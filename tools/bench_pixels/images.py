@@ -44,7 +44,7 @@ def images() -> Iterator[BenchImage]:
     """Yield each image in each syntax."""
     random = np.random.default_rng(7)
     for name, dataset in (
-        ("CT 512 x 512", _ct(random)),
+        ("CT 512 x 512", ct(random)),
         ("CR 2500 x 2000", _radiograph(random, 2500, 2000, ComputedRadiographyImageStorage)),
         (
             "MG 4096 x 3328",
@@ -57,7 +57,7 @@ def images() -> Iterator[BenchImage]:
             yield BenchImage(name, syntax, _file(dataset, uid), frames)
 
 
-def _ct(random: np.random.Generator) -> Dataset:
+def ct(random: np.random.Generator) -> Dataset:
     """A body of soft tissue, lungs and bone in air, with the noise of a standard dose."""
     y, x = np.mgrid[-1:1:512j, -1:1:512j]
     values = np.full((512, 512), -1000.0)
