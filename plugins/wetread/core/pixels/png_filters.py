@@ -40,8 +40,9 @@ def filter_rows(rows: Bytes, samples: int) -> Bytes:
 
 
 def _choose(rows: Bytes, samples: int) -> int:
-    sampled = np.linspace(min(1, len(rows) - 1), len(rows) - 1, _SAMPLED_ROWS).astype(np.intp)
-    lines, above = rows[sampled], rows[np.maximum(sampled - 1, 0)]
+    last = len(rows) - 1
+    sampled = [min(1 + last * line // _SAMPLED_ROWS, last) for line in range(_SAMPLED_ROWS)]
+    lines, above = rows[sampled], rows[[max(line - 1, 0) for line in sampled]]
     left = np.empty_like(lines)
     entropies = []
     for apply in _FILTERS.values():
