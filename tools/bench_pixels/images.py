@@ -1,12 +1,18 @@
-"""Images as large and as noisy as those of hospitals, in raw and compressed form."""
+"""Images as large and as noisy as those of hospitals, in raw and compressed form.
+
+HTJ2K is not among them: none of the installed libraries writes it.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import gdcm
 import numpy as np
 import pydicom
 from pydicom import Dataset
@@ -17,6 +23,7 @@ from pydicom.uid import (
     DigitalMammographyXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
     UltrasoundMultiFrameImageStorage,
@@ -25,6 +32,7 @@ from pydicom.uid import (
 _SYNTAXES: Mapping[str, str] = {
     "raw": ExplicitVRLittleEndian,
     "RLE": RLELossless,
+    "JPEG lossless": JPEGLosslessSV1,
     "JPEG-LS": JPEGLSLossless,
     "JPEG 2000": JPEG2000Lossless,
 }
@@ -119,9 +127,30 @@ def _image(uid: str, stored: np.ndarray[Any, Any], samples: int, photometric: st
 def _file(dataset: Dataset, syntax: str) -> bytes:
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
+    if syntax == JPEGLosslessSV1:
+        return _compressed_by_gdcm(buffer.getvalue())
     if syntax != ExplicitVRLittleEndian:
         copy = pydicom.dcmread(io.BytesIO(buffer.getvalue()))
         copy.compress(syntax, generate_instance_uid=False)
         buffer = io.BytesIO()
         copy.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def _compressed_by_gdcm(blob: bytes) -> bytes:
+    """Compress to JPEG lossless, which pydicom does not."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "image.dcm"
+        path.write_bytes(blob)
+        reader, change = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax()
+        reader.SetFileName(str(path))
+        reader.Read()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+        change.SetInput(reader.GetImage())
+        change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(path))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.Write()
+        return path.read_bytes()
