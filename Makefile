@@ -69,7 +69,7 @@ bench-series: $(airflow) $(localcloud)
 	@PYTHONPATH=plugins:include $(python) -W ignore -m tools.bench_series $(ARGS)
 
 eval-text: $(airflow)
-	@PYTHONPATH=plugins $(python) -m tools.eval_text
+	@PYTHONPATH=plugins:include $(python) -m tools.eval_text $(ARGS)
 
 check: $(airflow)
 	@$(python) -m ruff check $(checked)
