@@ -65,7 +65,8 @@ def _evaluate(trial: Trial, rounds: int, seed: int) -> float:
     for modality in trial.modalities:
         started = time.perf_counter()
         shown = trial.pictures(modality)
-        scores.append(score(modality, shown, trial.wording, rounds, text_detector(), seed))
+        detector = text_detector()
+        scores.append(score(modality, shown, trial.wording, detector, rounds=rounds, seed=seed))
         print(_row(scores[-1], time.perf_counter() - started), flush=True)
     strings, found = sum(s.strings for s in scores), sum(s.found for s in scores)
     plain = [share for s in scores for share in s.masked_shares]

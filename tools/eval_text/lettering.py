@@ -80,9 +80,8 @@ def plotted(character: str, size_px: int) -> tuple[Shades, int]:
     """Return a letter of single strokes, as on ultrasound and X-ray systems."""
     unit = size_px * _CAPITAL_SHARE / GRID_HEIGHT
     cell = np.zeros((_EM_TO_CELL * size_px, _EM_TO_CELL * size_px), np.uint8)
-    lines = [
-        np.rint((line + 1) * unit * _SUBPIXELS).astype(np.int32) for line in strokes(character)
-    ]
+    scale = unit * _SUBPIXELS
+    lines = [np.rint((line + 1) * scale).astype(np.int32) for line in strokes(character)]
     thickness = 1 if size_px < 20 else 2
     cv2.polylines(cell, lines, False, 255, thickness, cv2.LINE_AA, shift=_SUBPIXEL_BITS)
     return cell, max(round(ADVANCE * unit), 1)

@@ -36,8 +36,9 @@ def score(
     modality: str,
     pictures: Iterable[RealPicture],
     wording: Wording,
-    rounds: int,
     detector: TextDetector,
+    *,
+    rounds: int,
     seed: int,
 ) -> ModalityScore:
     """Burn text into each picture of a modality some times over, and look for it."""

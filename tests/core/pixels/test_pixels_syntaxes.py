@@ -150,9 +150,7 @@ def test_another_plug_in_is_tried_where_the_first_fails(monkeypatch: pytest.Monk
         raise RuntimeError("broken")
 
     dataset = jpeg_2000_of_bytes()
-    monkeypatch.setattr(
-        "pydicom.pixels.decoders.pylibjpeg.DECODING_PLUGINS", {uid.JPEG2000: {"x": fail}}
-    )
+    monkeypatch.setattr("pydicom.pixels.decoders.pylibjpeg._DECODERS", {uid.JPEG2000: {"x": fail}})
     assert np.array_equal(decode_frame(dataset, 1, limit_bytes=LIMIT_BYTES), BYTES)
 
 
