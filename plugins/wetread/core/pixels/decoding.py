@@ -76,13 +76,13 @@ def decode_frame(dataset: Dataset, frame_number: int, *, limit_bytes: int) -> np
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         raise PixelError("no-pixel-data", "The instance has no pixel data.")
     _check_frame(dataset, frame_number, limit_bytes)
-    plain = native_frame(dataset, frame_number)
-    if plain is not None:
-        return plain
     syntax = dataset.file_meta.TransferSyntaxUID
-    decoder = _decoder(syntax)
     if syntax in _NATIVE:
-        return decoder.as_array(dataset, index=frame_number - 1, raw=False)[0]
+        plain = native_frame(dataset, frame_number)
+        if plain is not None:
+            return plain
+        return _decoder(syntax).as_array(dataset, index=frame_number - 1, raw=False)[0]
+    decoder = _decoder(syntax)
     _check_codestream(dataset, frame_number, limit_bytes)
     return _decompress(decoder, dataset, frame_number, DECODING_PLUGINS[syntax])
 
