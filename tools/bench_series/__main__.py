@@ -37,6 +37,7 @@ class Terms:
 
     wall: float
     vision: float
+    rounds: float
     cpu: float
     cloud_cpu: float
 
@@ -51,10 +52,14 @@ class Terms:
 
 
 def terms_of(run: Analysis, concurrency: int) -> Terms:
-    """Vision's time: its requests, each as long as the latency, so many at a time."""
+    """Return the terms; Vision's is its requests, each as long as the latency, so many at a time.
+
+    ``rounds`` is what the same requests take at least, as none of them can be shared by two lanes.
+    """
     requests = -(-run.images // IMAGES_PER_REQUEST)
     vision = requests * LATENCY_SECONDS / concurrency
-    return Terms(run.wall_seconds, vision, run.cpu_seconds, run.cloud_cpu_seconds)
+    rounds = -(-requests // concurrency) * LATENCY_SECONDS
+    return Terms(run.wall_seconds, vision, rounds, run.cpu_seconds, run.cloud_cpu_seconds)
 
 
 def main() -> int:
@@ -104,8 +109,9 @@ Switched off: Vision's computing, the lag of the index. Not measured: upload and
 _TIMES = """\
 {slices} slices, the run with the median ratio
   wall time                       {terms.wall:6.2f} s
-  Vision: requests x latency / concurrency {terms.vision:4.2f} s
-  CPU / cores                     {terms.cpu_by_cores:6.2f} s   \
+  Vision                          {terms.vision:6.2f} s   \
+= requests x latency / concurrency; in whole rounds {terms.rounds:.2f} s
+  CPU                             {terms.cpu_by_cores:6.2f} s   \
 = ({terms.cpu:.2f} s of the analysis + {terms.cloud_cpu:.2f} s of the local cloud) / cores
   wall to the larger of the two   {terms.ratio:6.2f}     all runs: {ratios}
   The first analysis of the process, with imports: {cold.wall:.2f} s.
