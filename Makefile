@@ -63,7 +63,7 @@ bench-localcloud: $(airflow) $(localcloud) $(peers)
 	@$(python) -W ignore -m tools.bench
 
 bench-pixels: $(airflow)
-	@PYTHONPATH=plugins $(python) -m tools.bench_pixels
+	@PYTHONPATH=plugins $(python) -m tools.bench_pixels $(ARGS)
 
 bench-series: $(airflow) $(localcloud)
 	@PYTHONPATH=plugins:include $(python) -W ignore -m tools.bench_series $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -43,12 +44,15 @@ class Row:
 
 def main() -> int:
     """Measure every image; the ways take turns, and the best turn is the least disturbed one."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench_pixels", description=__doc__)
+    parser.add_argument("--only", default="", help="images whose name begins so, such as CT")
+    only = parser.parse_args().only
     cores = os.cpu_count() or 1
     print(f"Pictures a second, best of {_REPEATS} in turns; one core, then {cores}.\n")
     print(_line(*_TITLES))
     rows = []
     with ProcessPoolExecutor(cores) as pool:
-        for image in images():
+        for image in images(only):
             rows.append(_measure(image, pool, cores))
             print(_describe(rows[-1]), flush=True)
     _REPORT.parent.mkdir(exist_ok=True)

@@ -48,8 +48,8 @@ class BenchImage:
     frames: int = 1
 
 
-def images() -> Iterator[BenchImage]:
-    """Yield each image in each syntax."""
+def images(only: str = "") -> Iterator[BenchImage]:
+    """Yield each image, whose name begins with ``only``, in each syntax."""
     random = np.random.default_rng(7)
     for name, dataset in (
         ("CT 512 x 512", ct(random)),
@@ -60,6 +60,9 @@ def images() -> Iterator[BenchImage]:
         ),
         ("US cine 640 x 480, 16 frames", _cine(random)),
     ):
+        dataset.Modality = name[:2]
+        if not name.startswith(only):
+            continue
         for syntax, uid in _SYNTAXES.items():
             frames = int(dataset.get("NumberOfFrames", 1))
             yield BenchImage(name, syntax, _file(dataset, uid), frames)
