@@ -55,7 +55,8 @@ def _entropies(left: Bytes) -> npt.NDArray[np.float64]:
     rows = len(left)
     numbered = left + np.arange(rows, dtype=np.uint16)[:, None] * _LEVELS
     counts = np.bincount(numbered.ravel(), minlength=rows * _LEVELS).reshape(rows, _LEVELS)
-    return -(counts * np.log2(np.maximum(counts, 1))).sum(axis=1)
+    entropies: npt.NDArray[np.float64] = -(counts * np.log2(np.maximum(counts, 1))).sum(axis=1)
+    return entropies
 
 
 def _none(rows: Bytes, _above: Bytes, _samples: int, out: Bytes) -> None:
