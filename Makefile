@@ -19,7 +19,8 @@ trainer     := .venvs/training/bin/python
 stack       := PYTHONPATH=include $(python) -m stack
 checked     := dags plugins include tests tools
 
-.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels eval-text models eval-models check format lock clean
+.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels bench-series \
+        eval-text models eval-models check format lock clean
 
 help:
 	@echo 'make install   make the environments below .venvs/'
@@ -32,6 +33,7 @@ help:
 	@echo 'make rules     list the documented rules of Google that the local cloud is tested for'
 	@echo 'make bench-localcloud   measure the local cloud beside its peers'
 	@echo 'make bench-pixels       measure how fast images become pictures'
+	@echo 'make bench-series       measure the time and the memory that a whole series takes'
 	@echo 'make eval-text   measure how much burned-in text is found, and what is masked in vain'
 	@echo 'make models    train the models of the model server again   ARGS=--check compares the bytes'
 	@echo 'make eval-models   measure what the models find on phantoms they never saw'
@@ -67,10 +69,13 @@ bench-localcloud: $(airflow) $(localcloud) $(peers)
 	@$(python) -W ignore -m tools.bench
 
 bench-pixels: $(airflow)
-	@PYTHONPATH=plugins $(python) -m tools.bench_pixels
+	@PYTHONPATH=plugins $(python) -m tools.bench_pixels $(ARGS)
+
+bench-series: $(airflow) $(localcloud)
+	@PYTHONPATH=plugins:include $(python) -W ignore -m tools.bench_series $(ARGS)
 
 eval-text: $(airflow)
-	@PYTHONPATH=plugins $(python) -m tools.eval_text
+	@PYTHONPATH=plugins:include $(python) -m tools.eval_text $(ARGS)
 
 models: $(training)
 	@PYTHONPATH=include/modelserver:include $(trainer) -m training $(ARGS)

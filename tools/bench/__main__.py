@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def _measurements(running: ExitStack) -> Iterator[Measurement]:
-    cloud = running.enter_context(servers.local_cloud())
+    cloud = running.enter_context(servers.local_cloud()).addresses
     dicom_web, fhir_base = _stores(cloud["healthcare"])
     with ExitStack() as peers:
         has_orthanc = shutil.which(COMMAND) is not None

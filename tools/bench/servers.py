@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -21,15 +22,23 @@ _STOP_SECONDS = 10.0
 _PORTS = ("storage", "pubsub", "vision", "secretmanager", "vertex")
 
 
+@dataclass(frozen=True)
+class RunningCloud:
+    """A started local cloud: its addresses by service, and its process."""
+
+    addresses: dict[str, str]
+    pid: int
+
+
 @contextmanager
-def local_cloud() -> Iterator[dict[str, str]]:
-    """Start an empty local cloud and yield its addresses by service."""
+def local_cloud(*options: str) -> Iterator[RunningCloud]:
+    """Start an empty local cloud that is never late unless ``options`` say otherwise."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         ports = [f"--{name}-port=0" for name in _PORTS]
-        command = [str(_LOCALCLOUD), "--data", folder, "--behaviour=swift", *ports]
+        command = [str(_LOCALCLOUD), "--data", folder, "--behaviour=swift", *ports, *options]
         with _running(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None  # noqa: S101 - narrows the type
-            yield dict(json.loads(process.stdout.readline()))
+            yield RunningCloud(json.loads(process.stdout.readline()), process.pid)
 
 
 @contextmanager

@@ -1,12 +1,18 @@
-"""Images as large and as noisy as those of hospitals, in raw and compressed form."""
+"""Images as large and as noisy as those of hospitals, in raw and compressed form.
+
+HTJ2K is not among them: none of the installed libraries writes it.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import gdcm
 import numpy as np
 import pydicom
 from pydicom import Dataset
@@ -17,6 +23,7 @@ from pydicom.uid import (
     DigitalMammographyXRayImageStorageForPresentation,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
     UltrasoundMultiFrameImageStorage,
@@ -25,6 +32,7 @@ from pydicom.uid import (
 _SYNTAXES: Mapping[str, str] = {
     "raw": ExplicitVRLittleEndian,
     "RLE": RLELossless,
+    "JPEG lossless": JPEGLosslessSV1,
     "JPEG-LS": JPEGLSLossless,
     "JPEG 2000": JPEG2000Lossless,
 }
@@ -40,11 +48,11 @@ class BenchImage:
     frames: int = 1
 
 
-def images() -> Iterator[BenchImage]:
-    """Yield each image in each syntax."""
+def images(only: str = "") -> Iterator[BenchImage]:
+    """Yield each image, whose name begins with ``only``, in each syntax."""
     random = np.random.default_rng(7)
     for name, dataset in (
-        ("CT 512 x 512", _ct(random)),
+        ("CT 512 x 512", ct(random)),
         ("CR 2500 x 2000", _radiograph(random, 2500, 2000, ComputedRadiographyImageStorage)),
         (
             "MG 4096 x 3328",
@@ -52,12 +60,15 @@ def images() -> Iterator[BenchImage]:
         ),
         ("US cine 640 x 480, 16 frames", _cine(random)),
     ):
+        dataset.Modality = name[:2]
+        if not name.startswith(only):
+            continue
         for syntax, uid in _SYNTAXES.items():
             frames = int(dataset.get("NumberOfFrames", 1))
             yield BenchImage(name, syntax, _file(dataset, uid), frames)
 
 
-def _ct(random: np.random.Generator) -> Dataset:
+def ct(random: np.random.Generator) -> Dataset:
     """A body of soft tissue, lungs and bone in air, with the noise of a standard dose."""
     y, x = np.mgrid[-1:1:512j, -1:1:512j]
     values = np.full((512, 512), -1000.0)
@@ -119,9 +130,30 @@ def _image(uid: str, stored: np.ndarray[Any, Any], samples: int, photometric: st
 def _file(dataset: Dataset, syntax: str) -> bytes:
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
+    if syntax == JPEGLosslessSV1:
+        return _compressed_by_gdcm(buffer.getvalue())
     if syntax != ExplicitVRLittleEndian:
         copy = pydicom.dcmread(io.BytesIO(buffer.getvalue()))
         copy.compress(syntax, generate_instance_uid=False)
         buffer = io.BytesIO()
         copy.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def _compressed_by_gdcm(blob: bytes) -> bytes:
+    """Compress to JPEG lossless, which pydicom does not."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "image.dcm"
+        path.write_bytes(blob)
+        reader, change = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax()
+        reader.SetFileName(str(path))
+        reader.Read()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+        change.SetInput(reader.GetImage())
+        change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(path))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.Write()
+        return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Three ways from a DICOM file to pictures: ours, a tutorial's, and no picture at all."""
+"""Ways from a DICOM file to pictures: ours, a tutorial's, and those that end before a picture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 
 import pydicom
 from PIL import Image
+from pydicom.pixels import iter_pixels
 
+from wetread.core.pixels.decoding import DECODING_PLUGINS
 from wetread.core.pixels.encoding import encode_png
 from wetread.core.pixels.reading import read_instance
 from wetread.core.pixels.rendering import render_frame
@@ -38,8 +40,15 @@ def recipe(blob: bytes) -> int:
 
 
 def decode(blob: bytes) -> int:
-    """Decode every frame and nothing else: the limit."""
+    """Decode every frame with what pydicom chooses, and nothing else: the limit of the recipe."""
     return int(pydicom.dcmread(io.BytesIO(blob)).pixel_array.nbytes)
+
+
+def plugin(blob: bytes) -> int:
+    """Decode every frame with the plug-in that we choose, and nothing else: our limit."""
+    dataset = pydicom.dcmread(io.BytesIO(blob))
+    chosen = DECODING_PLUGINS.get(dataset.file_meta.TransferSyntaxUID, ("",))[0]
+    return sum(frame.nbytes for frame in iter_pixels(dataset, decoding_plugin=chosen))
 
 
 def pillow_size(blob: bytes) -> int:
@@ -58,4 +67,5 @@ WAYS: Mapping[str, Callable[[bytes], int]] = {
     "wetread": wetread,
     "recipe": recipe,
     "decode": decode,
+    "plugin": plugin,
 }

@@ -1,4 +1,4 @@
-"""Text as scanners burn it in: three kinds of letters, drawn character by character.
+"""Text as scanners burn it in: several kinds of letters, drawn character by character.
 
 Every letter's own box is known, so that a mask can be held to each of them.
 """
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from tools.eval_text.strokes import ADVANCE, GRID_HEIGHT, strokes
 
 Shades = npt.NDArray[np.uint8]
 
@@ -22,8 +23,11 @@ _EM_TO_CELL = 2
 """A glyph is drawn in a cell of this many font sizes, wide enough for every letter."""
 _CAPITAL_SHARE = 0.7
 """How much of a font's size a capital letter takes."""
-_HERSHEY_CAPITAL_PX = 21
-"""Height of a capital letter in OpenCV's stroke font at scale 1."""
+_OPENCV_CAPITAL_PX = 21
+"""Height of a capital letter of OpenCV at scale 1."""
+_SUBPIXEL_BITS = 4
+_SUBPIXELS = 2**_SUBPIXEL_BITS
+"""Lines begin and end between pixels."""
 _BITMAP_SIZE_PX = 11
 """The line of the bitmap font, which only grows by whole factors."""
 
@@ -62,11 +66,30 @@ def bitmap(character: str, size_px: int) -> tuple[Shades, int]:
     return grown, max(round(font.getlength(character)), 1) * factor
 
 
-def stroke(character: str, size_px: int) -> tuple[Shades, int]:
-    """Return a letter of a plotter's font: single strokes, as on ultrasound and X-ray systems."""
-    scale = size_px * _CAPITAL_SHARE / _HERSHEY_CAPITAL_PX
+def rounded(character: str, size_px: int) -> tuple[Shades, int]:
+    """Return a letter of OpenCV's own font, which has round ends."""
+    return _opencv(character, size_px, cv2.FONT_HERSHEY_SIMPLEX)
+
+
+def bold(character: str, size_px: int) -> tuple[Shades, int]:
+    """Return a letter of OpenCV's heavy font."""
+    return _opencv(character, size_px, cv2.FONT_HERSHEY_TRIPLEX)
+
+
+def plotted(character: str, size_px: int) -> tuple[Shades, int]:
+    """Return a letter of single strokes, as on ultrasound and X-ray systems."""
+    unit = size_px * _CAPITAL_SHARE / GRID_HEIGHT
+    cell = np.zeros((_EM_TO_CELL * size_px, _EM_TO_CELL * size_px), np.uint8)
+    scale = unit * _SUBPIXELS
+    lines = [np.rint((line + 1) * scale).astype(np.int32) for line in strokes(character)]
     thickness = 1 if size_px < 20 else 2
-    face = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.polylines(cell, lines, False, 255, thickness, cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    return cell, max(round(ADVANCE * unit), 1)
+
+
+def _opencv(character: str, size_px: int, face: int) -> tuple[Shades, int]:
+    thickness = 1 if size_px < 20 else 2
+    scale = size_px * _CAPITAL_SHARE / _OPENCV_CAPITAL_PX
     (advance, _), _ = cv2.getTextSize(character, face, scale, thickness)
     cell = np.zeros((_EM_TO_CELL * size_px, _EM_TO_CELL * size_px), np.uint8)
     cv2.putText(cell, character, (0, size_px), face, scale, 255, thickness, cv2.LINE_AA)
@@ -74,7 +97,13 @@ def stroke(character: str, size_px: int) -> tuple[Shades, int]:
 
 
 FONTS: Mapping[str, Callable[[str, int], tuple[Shades, int]]] = MappingProxyType(
-    {"outline": outline, "bitmap": bitmap, "stroke": stroke}
+    {
+        "outline": outline,
+        "bitmap": bitmap,
+        "rounded": rounded,
+        "bold": bold,
+        "plotted": plotted,
+    }
 )
 
 

@@ -6,25 +6,59 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from tools.eval_text.lettering import FONTS, Box, Shades, line_of_text
+from tools.eval_text.lettering import Box, Shades, line_of_text
 
 SIZES_PX = (10, 12, 14, 16, 20, 24, 28, 32)
-_STRINGS = (
-    "DOE^JANE",
-    "Miller, Sarah K.",
-    "KOWALSKI JAN",
-    "de la Cruz, Maria",
-    "ID: 00482137",
-    "MRN 7781-204",
-    "A20260117-033",
-    "1957-03-14",
-    "14/03/1957 10:42",
-    "DOB 02.11.1968",
-    "17-Jan-2026 09:15:33",
-    "067Y F",
-    "St. Mary Hospital",
-    "Dr. R. Haddad",
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What is written, and in which of :data:`tools.eval_text.lettering.FONTS`."""
+
+    strings: tuple[str, ...]
+    fonts: tuple[str, ...]
+
+
+KNOWN = Wording(
+    strings=(
+        "DOE^JANE",
+        "Miller, Sarah K.",
+        "KOWALSKI JAN",
+        "de la Cruz, Maria",
+        "ID: 00482137",
+        "MRN 7781-204",
+        "A20260117-033",
+        "1957-03-14",
+        "14/03/1957 10:42",
+        "DOB 02.11.1968",
+        "17-Jan-2026 09:15:33",
+        "067Y F",
+        "St. Mary Hospital",
+        "Dr. R. Haddad",
+    ),
+    fonts=("outline", "bitmap", "rounded"),
 )
+"""What the detector's thresholds were chosen on."""
+HELD_OUT = Wording(
+    strings=(
+        "OKAFOR^CHIDI^M",
+        "Lindqvist, Astrid",
+        "TANAKA HIROSHI",
+        "van den Berg, P.",
+        "Acc 55-019-2284",
+        "PID 9930017",
+        "B7/2025/11804",
+        "1988.12.30",
+        "30/12/1988 23:07",
+        "BORN 09-06-1941",
+        "05-Oct-2025 07:58:02",
+        "084Y M",
+        "Lakeside Imaging",
+        "Ref: Dr. Q. Zhou",
+    ),
+    fonts=("bold", "plotted"),
+)
+"""What nothing was chosen on."""
 _WHITE, _GREY, _YELLOW, _BLACK = (255, 255, 255), (176, 176, 176), (255, 255, 0), (0, 0, 0)
 _COLOURS = (_WHITE, _GREY, _YELLOW)
 _BRIGHT = 110
@@ -54,20 +88,26 @@ class BurnedPicture:
     strings: tuple[BurnedString, ...]
 
 
-def burn(picture: Shades, strings: int, random: np.random.Generator) -> BurnedPicture:
+def burn(
+    picture: Shades, strings: int, random: np.random.Generator, wording: Wording = KNOWN
+) -> BurnedPicture:
     """Return a copy of the picture with up to so many strings that do not touch each other."""
     pixels = np.repeat(picture[..., None], 3, 2) if picture.ndim == 2 else picture.copy()
     taken = np.zeros(pixels.shape[:2], bool)
-    drawn = tuple(_drawn(pixels, taken, strings, random))
+    drawn = tuple(_drawn(pixels, taken, strings, random, wording))
     return BurnedPicture(pixels, drawn)
 
 
 def _drawn(
-    pixels: Shades, taken: np.ndarray, strings: int, random: np.random.Generator
+    pixels: Shades,
+    taken: np.ndarray,
+    strings: int,
+    random: np.random.Generator,
+    wording: Wording,
 ) -> Iterator[BurnedString]:
     missing = strings
     for _ in range(_TRIES):
-        text, font = str(random.choice(_STRINGS)), str(random.choice(tuple(FONTS)))
+        text, font = str(random.choice(wording.strings)), str(random.choice(wording.fonts))
         size_px = int(random.choice(SIZES_PX))
         line = line_of_text(text, font, size_px)
         height, width = line.ink.shape

@@ -58,27 +58,27 @@ _WITHOUT_TEXT: Mapping[str, _Crop | None] = {
 
 @dataclass(frozen=True)
 class RealPicture:
-    """An image's first frame; ``without_text`` is its largest part that shows no text, if any."""
+    """A frame; ``without_text`` is its largest part that shows no text of its own, if any."""
 
     modality: str
     name: str
     pixels: Shades
+    has_text: bool = False
 
     @property
     def without_text(self) -> Shades | None:
         crop = _WITHOUT_TEXT.get(self.name, (0, 0, *self.pixels.shape[1::-1]))
-        if crop is None:
+        if crop is None or self.has_text:
             return None
         left, top, right, bottom = crop
         return self.pixels[top:bottom, left:right]
 
 
-def modalities() -> tuple[str, ...]:
-    return tuple(_FILES)
+MODALITIES = tuple(_FILES)
 
 
 def real_pictures(modality: str) -> Iterator[RealPicture]:
-    """Yield the pictures of the modality's images."""
+    """Yield the first picture of each of the modality's images."""
     for name in _FILES[modality]:
         path = next(path for folder in _FOLDERS if (path := folder / name).exists())
         with warnings.catch_warnings(action="ignore"):

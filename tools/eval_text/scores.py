@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tools.eval_text.overlays import BurnedPicture, BurnedString, burn
-from tools.eval_text.pictures import real_pictures
+from tools.eval_text.overlays import BurnedPicture, BurnedString, Wording, burn
+from tools.eval_text.pictures import RealPicture
 
 from wetread.core.pixels.burned_in.boxes import Picture, text_mask
 from wetread.core.pixels.burned_in.gate import TextDetector
@@ -32,13 +32,21 @@ class ModalityScore:
         return self.strings - len(self.missed)
 
 
-def score(modality: str, rounds: int, detector: TextDetector, seed: int) -> ModalityScore:
+def score(
+    modality: str,
+    pictures: Iterable[RealPicture],
+    wording: Wording,
+    detector: TextDetector,
+    *,
+    rounds: int,
+    seed: int,
+) -> ModalityScore:
     """Burn text into each picture of a modality some times over, and look for it."""
     random = np.random.default_rng(seed)
     strings, missed, shares = 0, [], []
-    for picture in real_pictures(modality):
+    for picture in pictures:
         for _ in range(rounds):
-            burned = burn(picture.pixels, STRINGS_PER_PICTURE, random)
+            burned = burn(picture.pixels, STRINGS_PER_PICTURE, random, wording)
             strings += len(burned.strings)
             missed += missed_strings(burned, detector)
         plain = picture.without_text

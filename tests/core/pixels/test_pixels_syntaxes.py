@@ -15,7 +15,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import get_decoder
 from tests.core.pixels.cases import LIMIT_BYTES, file_of, image, wheel_file
 
-from wetread.core.pixels.decoding import _DECODERS, decode_frame
+from wetread.core.pixels.decoding import DECODING_PLUGINS, decode_frame
 from wetread.core.pixels.reading import read_instance
 
 Array = np.ndarray[Any, Any]
@@ -104,18 +104,18 @@ CASES: dict[str, tuple[Callable[[], Dataset], Array, int]] = {
 
 
 def test_every_syntax_has_its_image() -> None:
-    assert set(CASES) == set(_DECODERS)
+    assert set(CASES) == set(DECODING_PLUGINS)
 
 
 @pytest.mark.parametrize(
-    ("syntax", "plugin"), [(syntax, name) for syntax in CASES for name in _DECODERS[syntax]]
+    ("syntax", "plugin"), [(syntax, name) for syntax in CASES for name in DECODING_PLUGINS[syntax]]
 )
 def test_every_plug_in_is_installed_and_decodes(
     syntax: str, plugin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert plugin in get_decoder(syntax).available_plugins
     make, expected, allowed = CASES[syntax]
-    monkeypatch.setattr("wetread.core.pixels.decoding._DECODERS", {syntax: (plugin,)})
+    monkeypatch.setattr("wetread.core.pixels.decoding.DECODING_PLUGINS", {syntax: (plugin,)})
     decoded = decode_frame(make(), 1, limit_bytes=LIMIT_BYTES)
     assert decoded.shape == expected.shape
     assert np.abs(decoded.astype(int) - expected.astype(int)).max() <= allowed

@@ -11,7 +11,7 @@ from training.nodule.examples import Examples
 PHANTOMS = 160
 FOLDS = 3
 SEED = 20260203
-FALSE_POSITIVES_PER_PHANTOM = 0.1
+FALSE_POSITIVES_PER_PHANTOM = 0.25
 """So many false positives in phantoms that a network did not train on get a score of 0.5."""
 
 

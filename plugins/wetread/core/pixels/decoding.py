@@ -33,7 +33,7 @@ _NATIVE = frozenset(
 )
 _8_BIT_JPEG = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit})
 """The decoders for JPEG Extended read 8 bits of the 12 that the format allows."""
-_DECODERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+DECODING_PLUGINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         uid.JPEGBaseline8Bit: ("pillow",),
         uid.JPEGExtended12Bit: ("pillow",),
@@ -76,15 +76,15 @@ def decode_frame(dataset: Dataset, frame_number: int, *, limit_bytes: int) -> np
     if not any(keyword in dataset for keyword in PIXEL_KEYWORDS):
         raise PixelError("no-pixel-data", "The instance has no pixel data.")
     _check_frame(dataset, frame_number, limit_bytes)
-    plain = native_frame(dataset, frame_number)
-    if plain is not None:
-        return plain
     syntax = dataset.file_meta.TransferSyntaxUID
-    decoder = _decoder(syntax)
     if syntax in _NATIVE:
-        return decoder.as_array(dataset, index=frame_number - 1, raw=False)[0]
+        plain = native_frame(dataset, frame_number)
+        if plain is not None:
+            return plain
+        return _decoder(syntax).as_array(dataset, index=frame_number - 1, raw=False)[0]
+    decoder = _decoder(syntax)
     _check_codestream(dataset, frame_number, limit_bytes)
-    return _decompress(decoder, dataset, frame_number, _DECODERS[syntax])
+    return _decompress(decoder, dataset, frame_number, DECODING_PLUGINS[syntax])
 
 
 def decoded_size_bytes(dataset: Dataset) -> int:
@@ -102,7 +102,7 @@ def is_colour(pixels: npt.NDArray[Any]) -> bool:
 
 
 def _decoder(syntax: uid.UID) -> Decoder:
-    if syntax not in _NATIVE and syntax not in _DECODERS:
+    if syntax not in _NATIVE and syntax not in DECODING_PLUGINS:
         raise _unsupported(f"No decoder for {syntax}.")
     return get_decoder(syntax)
 

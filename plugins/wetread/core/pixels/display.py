@@ -18,9 +18,14 @@ from wetread.core.pixels.modality import Rescale
 from wetread.core.pixels.padding import Padding
 from wetread.core.pixels.voi import Voi
 
+Shades = npt.NDArray[np.uint8]
+
 _BYTE = 255
 _TABLES_KEPT = 32
 """Tables of 64 KiB; the slices of a CT series share one, those of an MR series may not."""
+_WHOLE_PIXELS = 2**19
+_PIECE_PIXELS = 2**14
+"""A larger picture is looked up in pieces that stay in a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class GreyDisplay:
             return self._compute(stored)
         # Equal stored values have equal shades: each value is shaded once and then looked up.
         table = _table(self, *_reach(int(stored.min()), int(stored.max())))
-        return np.take(table, stored.astype(np.uint16, copy=False))
+        return _looked_up(table, stored.astype(np.uint16, copy=False))
 
     def _compute(self, stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         brightness = self.voi.apply(self.modality.apply(stored.astype(np.float64)))
@@ -49,6 +54,18 @@ class GreyDisplay:
         if self.padding is not None:
             brightness[self.padding.mask(stored)] = 0
         return np.rint(brightness * _BYTE).astype(np.uint8)
+
+
+def _looked_up(table: Shades, index: npt.NDArray[np.uint16]) -> Shades:
+    """Look values up piece by piece, as numpy makes eight bytes of each before it does."""
+    if index.size <= _WHOLE_PIXELS:
+        return np.take(table, index)
+    shades = np.empty(index.shape, np.uint8)
+    flat, out = index.reshape(-1), shades.reshape(-1)
+    for start in range(0, flat.size, _PIECE_PIXELS):
+        piece = slice(start, start + _PIECE_PIXELS)
+        np.take(table, flat[piece], out=out[piece], mode="wrap")
+    return shades
 
 
 def _reach(low: int, high: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 Bytes = npt.NDArray[np.uint8]
 
 _SAMPLED_ROWS = 12
+_LEVELS = np.uint16(256)
 
 
 def filter_rows(rows: Bytes, samples: int) -> Bytes:
@@ -40,20 +41,22 @@ def filter_rows(rows: Bytes, samples: int) -> Bytes:
 
 
 def _choose(rows: Bytes, samples: int) -> int:
-    sampled = np.linspace(min(1, len(rows) - 1), len(rows) - 1, _SAMPLED_ROWS).astype(np.intp)
-    lines, above = rows[sampled], rows[np.maximum(sampled - 1, 0)]
-    left = np.empty_like(lines)
-    entropies = []
-    for apply in _FILTERS.values():
-        apply(lines, above, samples, left)
-        entropies.append(_entropy(left))
-    return int(np.argmin(entropies))
+    last = len(rows) - 1
+    sampled = [min(1 + last * line // _SAMPLED_ROWS, last) for line in range(_SAMPLED_ROWS)]
+    lines, above = rows[sampled], rows[[max(line - 1, 0) for line in sampled]]
+    left = np.empty((len(_FILTERS), *lines.shape), np.uint8)
+    for number, apply in _FILTERS.items():
+        apply(lines, above, samples, left[number])
+    return int(np.argmin(_entropies(left.reshape(len(_FILTERS), -1))))
 
 
-def _entropy(values: Bytes) -> float:
-    counts = np.bincount(values.ravel())
-    counts = counts[counts > 0]
-    return -float(counts @ np.log2(counts / values.size))
+def _entropies(left: Bytes) -> npt.NDArray[np.float64]:
+    """Return what the entropy of each row of bytes is, but for a factor and a summand."""
+    rows = len(left)
+    numbered = left + np.arange(rows, dtype=np.uint16)[:, None] * _LEVELS
+    counts = np.bincount(numbered.ravel(), minlength=rows * _LEVELS).reshape(rows, _LEVELS)
+    entropies: npt.NDArray[np.float64] = -(counts * np.log2(np.maximum(counts, 1))).sum(axis=1)
+    return entropies
 
 
 def _none(rows: Bytes, _above: Bytes, _samples: int, out: Bytes) -> None:

@@ -17,6 +17,7 @@ INFLATED_LIMIT_BYTES = 2**30
 _PREFIX = b"DICM"
 _PREFIX_OFFSET_BYTES = 128
 _META_GROUP = 0x0002
+_DEFLATED = str(DeflatedExplicitVRLittleEndian).encode()
 _CHUNK_BYTES = 2**20
 _PIECE_BYTES = 2**16
 
@@ -44,9 +45,10 @@ def read_instance(
         raise PixelError("not-dicom", "The prefix DICM is not where PS3.10 puts it.")
     try:
         stream = BytesIO(blob)
-        stream.seek(body)
-        _check_inflated_size(stream, inflated_limit_bytes)
-        stream.seek(0)
+        if _DEFLATED in blob:
+            stream.seek(body)
+            _check_inflated_size(stream, inflated_limit_bytes)
+            stream.seek(0)
         return pydicom.dcmread(stream)
     except PixelError:
         raise

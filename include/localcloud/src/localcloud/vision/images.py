@@ -6,7 +6,6 @@ are not read here.
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,9 +98,9 @@ def _too_many_pixels() -> ImageError:
 
 def _decode_base64(content: str, where: str) -> bytes:
     """Decode ``bytes`` of proto3 JSON: standard or URL-safe alphabet, padded or not."""
-    standard = content.translate(str.maketrans("-_", "+/")).rstrip("=")
+    standard = content.replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+        return binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
     except (binascii.Error, ValueError):
         raise invalid_argument(
             f"Invalid value at '{where}' (TYPE_BYTES), Base64 decoding failed."
