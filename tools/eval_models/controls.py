@@ -64,8 +64,9 @@ def _real(detector: NoduleDetector) -> list[str]:
     most = max(len(images) for images in series)
     return [
         f"Real CT in the wheels of pydicom and pydicom-data: {len(series)} series, of at most "
-        f"{most} slices. {refused} were refused as too few slices for a volume; in the others "
-        f"{found} nodules were reported. The wheels hold no chest CT of enough slices, so the rate "
+        f"{most} slices. {refused} were refused as too few slices for a volume, "
+        f"{len(series) - refused} were analysed with {found} nodules reported. The wheels hold no "
+        "chest CT of enough slices, so the rate "
         "of false positives on real lungs is not known."
     ]
 
