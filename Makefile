@@ -71,7 +71,7 @@ bench-localcloud: $(airflow) $(localcloud) $(peers)
 bench-pixels: $(airflow)
 	@PYTHONPATH=plugins $(python) -m tools.bench_pixels $(ARGS)
 
-bench-series: $(airflow) $(localcloud)
+bench-series: $(airflow) $(localcloud) $(modelserver)
 	@PYTHONPATH=plugins:include $(python) -W ignore -m tools.bench_series $(ARGS)
 
 eval-text: $(airflow)

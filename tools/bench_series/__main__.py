@@ -37,7 +37,7 @@ class Terms:
 
     wall: float
     vision: float
-    rounds: float
+    lanes: float
     cpu: float
     cloud_cpu: float
 
@@ -52,14 +52,15 @@ class Terms:
 
 
 def terms_of(run: Analysis, concurrency: int) -> Terms:
-    """Return the terms; Vision's is its requests, each as long as the latency, so many at a time.
+    """Return the terms; Vision's is what the same requests take alone, with the pictures at hand.
 
-    ``rounds`` is what the same requests take at least, as none of them can be shared by two lanes.
+    ``lanes`` is what they would take if a request could be shared by two that are under way: what
+    no client can reach unless the requests fill the last round.
     """
     requests = -(-run.images // IMAGES_PER_REQUEST)
-    vision = requests * LATENCY_SECONDS / concurrency
-    rounds = -(-requests // concurrency) * LATENCY_SECONDS
-    return Terms(run.wall_seconds, vision, rounds, run.cpu_seconds, run.cloud_cpu_seconds)
+    lanes = requests * LATENCY_SECONDS / concurrency
+    vision = run.vision_seconds
+    return Terms(run.wall_seconds, vision, lanes, run.cpu_seconds, run.cloud_cpu_seconds)
 
 
 def main() -> int:
@@ -74,17 +75,30 @@ def main() -> int:
     timed = _measure(arguments.slices, arguments.concurrency, arguments.repeats + 1)
     cold, *warm = (terms_of(run, arguments.concurrency) for run in timed.runs)
     terms = sorted(warm, key=lambda terms: terms.ratio)[len(warm) // 2]
-    print(_TIMES.format(slices=arguments.slices, cold=cold, terms=terms, ratios=_ratios(warm)))
+    to_lanes = terms.wall / max(terms.lanes, terms.cpu_by_cores)
+    print(
+        _TIMES.format(
+            slices=arguments.slices,
+            cold=cold,
+            terms=terms,
+            ratios=_ratios(warm),
+            to_lanes=to_lanes,
+        )
+    )
     longer = _measure(arguments.long, arguments.concurrency, 1)
     seconds = longer.runs[0].wall_seconds
     print(_MEMORY.format(slices=arguments.long, peak=longer.peak_bytes / 1e6, seconds=seconds))
+    modelled = _measure(arguments.slices, arguments.concurrency, 1, with_model=True)
+    seconds, peak = modelled.runs[0].wall_seconds, modelled.peak_bytes / 1e6
+    print(_MODEL.format(slices=arguments.slices, peak=peak, seconds=seconds))
     _write(arguments, timed, longer)
-    is_reached = terms.ratio <= TARGET_RATIO and longer.peak_bytes <= TARGET_PEAK_BYTES
+    peaks = longer.peak_bytes, modelled.peak_bytes
+    is_reached = terms.ratio <= TARGET_RATIO and max(peaks) <= TARGET_PEAK_BYTES
     return 0 if is_reached else 1
 
 
-def _measure(slices: int, concurrency: int, repeats: int) -> Measured:
-    with installation(concurrency) as (cloud, environment):
+def _measure(slices: int, concurrency: int, repeats: int, *, with_model: bool = False) -> Measured:
+    with installation(concurrency, with_model=with_model) as (cloud, environment):
         stored = store(slices, environment)
         return analyse(stored, repeats, cloud, environment)
 
@@ -110,16 +124,25 @@ _TIMES = """\
 {slices} slices, the run with the median ratio
   wall time                       {terms.wall:6.2f} s
   Vision                          {terms.vision:6.2f} s   \
-= requests x latency / concurrency; in whole rounds {terms.rounds:.2f} s
+measured: the same requests and nothing else, so many at a time
+                                  {terms.lanes:6.2f} s   \
+= requests x latency / concurrency, if the last round were full
   CPU                             {terms.cpu_by_cores:6.2f} s   \
 = ({terms.cpu:.2f} s of the analysis + {terms.cloud_cpu:.2f} s of the local cloud) / cores
   wall to the larger of the two   {terms.ratio:6.2f}     all runs: {ratios}
+  wall to the full rounds         {to_lanes:6.2f}
   The first analysis of the process, with imports: {cold.wall:.2f} s.
 """
 _MEMORY = """\
 {slices} slices, in a process of its own
   highest memory                  {peak:6.0f} MB   (VmHWM, Airflow and Google's clients included)
   wall time                       {seconds:6.1f} s, imports included
+"""
+
+_MODEL = """\
+{slices} slices, by reference to the nodule model while Vision looks at each of them
+  highest memory of the task      {peak:6.0f} MB
+  wall time                       {seconds:6.1f} s, of which nearly all is the model's
 """
 
 

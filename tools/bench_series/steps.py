@@ -8,13 +8,18 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import requests
+from tests.modelserver.server import running
 from tools.bench.servers import RunningCloud, local_cloud
 
 LATENCY_SECONDS = 0.15
+MODEL_IMAGE = "us-central1-docker.pkg.dev/bench/wetread/modelserver:bench"
 _BEHAVIOUR = (
     f'--set=latency_seconds={{"vision.*": {LATENCY_SECONDS}}}',
     "--set=vision_computes=false",
@@ -29,6 +34,7 @@ class Analysis:
     wall_seconds: float
     cpu_seconds: float
     cloud_cpu_seconds: float
+    vision_seconds: float
 
 
 @dataclass(frozen=True)
@@ -40,20 +46,48 @@ class Measured:
 
 
 @contextmanager
-def installation(vision_concurrency: int) -> Iterator[tuple[RunningCloud, dict[str, str]]]:
+def model_server(cloud: RunningCloud, settings: dict[str, Any]) -> Iterator[None]:
+    """Run the model server behind the local cloud, and turn the nodule model on in ``settings``."""
+    options = (
+        f"--storage-endpoint={cloud.addresses['storage']}",
+        f"--allow-host={urlsplit(cloud.addresses['healthcare']).netloc}",
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        running(Path(folder), *options) as server,
+    ):
+        registered = json.dumps({"image": MODEL_IMAGE, "url": server.url})
+        address = f"{cloud.addresses['storage']}/_localcloud/model-servers"
+        requests.put(address, data=registered, timeout=10).raise_for_status()
+        settings["model_image"] = MODEL_IMAGE
+        settings["analyses"] = {"phantom-nodule": {"mode": "live"}}
+        yield
+
+
+@contextmanager
+def installation(
+    vision_concurrency: int, *, with_model: bool = False
+) -> Iterator[tuple[RunningCloud, dict[str, str]]]:
     """Yield a local cloud whose Vision only waits, and the environment that leads to it."""
-    with local_cloud(*_BEHAVIOUR) as cloud, tempfile.TemporaryDirectory(prefix="bench-") as home:
+    with (
+        local_cloud(*_BEHAVIOUR) as cloud,
+        tempfile.TemporaryDirectory(prefix="bench-") as home,
+        ExitStack() as servers,
+    ):
         endpoints = {name: url for name, url in cloud.addresses.items() if name != "pubsub"}
         endpoints["pubsub"] = f"http://{cloud.addresses['pubsub']}"
+        endpoints["aiplatform"] = cloud.addresses["vertex"]
         connection = {
             "conn_type": "google_cloud_platform",
             "extra": {"project": "bench", "is_anonymous": True, "endpoints": endpoints},
         }
-        settings = {
+        settings: dict[str, Any] = {
             "quiet_period_seconds": 1,
             "sampling": "CT=all",
             "vision_concurrency": vision_concurrency,
         }
+        if with_model:
+            servers.enter_context(model_server(cloud, settings))
         yield (
             cloud,
             {

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.operators.pipeline import Pipeline, TaskInstance
+from tests.operators.pipeline import CONNECTION, Pipeline, TaskInstance
 from tools.bench_series.slices import STUDY, files
 
 from wetread.gcp.concurrency import ahead
+from wetread.hooks.model_deployment import deploy_models
 from wetread.operators.study_import import ImportStudyOperator
 
 _SENT_AT_A_TIME = 8
@@ -22,6 +23,7 @@ def main(slices: int) -> None:
     """Store the series as a scanner's gateway does, and ask for its study as the form does."""
     pipeline = Pipeline()
     pipeline.set_up()
+    deploy_models(CONNECTION)
     dicomweb = pipeline.installation.dicomweb
 
     def send(content: bytes) -> None:
