@@ -19,8 +19,7 @@ trainer     := .venvs/training/bin/python
 stack       := PYTHONPATH=include $(python) -m stack
 checked     := dags plugins include tests tools
 
-.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels bench-series \
-        eval-text models eval-models check format lock clean
+.PHONY: help install up down status demo test standalone rules bench-localcloud bench-pixels bench-series eval-text models eval-models check format lock clean
 
 help:
 	@echo 'make install   make the environments below .venvs/'
