@@ -208,6 +208,6 @@ def test_readme_shows_the_demo_as_it_must_end(sample: SampleStudy) -> None:
     alert = "yes" if expected.alert else "no"
     assert row[2] == expected.modality
     assert row[3:7] == [str(expected.outcomes[name]) for name in expected.outcomes]
-    assert row[7] == str(len(expected.findings))
+    assert row[7] == str(len(expected.findings) + len(expected.model_findings))
     assert row[9:11] == [expected.report_status, alert]
     assert " ".join(row[12:]) == "as expected"
