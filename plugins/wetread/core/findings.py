@@ -77,6 +77,11 @@ class Measurement:
     value: float
     unit: str
 
+    @property
+    def words(self) -> str:
+        """The value as people read it; the records keep all its digits."""
+        return f"{self.value:.1f} {self.unit}"
+
 
 @dataclass(frozen=True)
 class Mask:
@@ -117,6 +122,11 @@ class Finding:
     def label(self) -> str:
         """What reports and pictures call the finding."""
         return finding_concept(self.code).label
+
+    @property
+    def sized_label(self) -> str:
+        """The label and what was measured, such as "Pulmonary nodule 8.1 mm"."""
+        return " ".join([self.label, ", ".join(item.words for item in self.measurements)]).strip()
 
 
 @dataclass(frozen=True)

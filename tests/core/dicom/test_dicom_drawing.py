@@ -13,9 +13,10 @@ from tests.core.dicom.cases import DEVICE, NODULE, REFERENCE
 
 from wetread.core.dicom.drawing import LONGEST_SIDE_PIXELS, draw_key_image
 from wetread.core.dicom.marks import Mark, draw_marks
-from wetread.core.findings import Candidate, CandidateKind, Region
+from wetread.core.findings import Candidate, CandidateKind, Finding, Measurement, Region
 
 ORANGE = (255, 140, 30)
+YELLOW = (255, 225, 60)
 AMBER = (255, 196, 0)
 
 
@@ -63,6 +64,36 @@ def test_a_box_lies_where_its_region_says() -> None:
     assert rows.max() == pytest.approx(bar + 0.75 * 1024, abs=2)
 
 
+def test_a_finding_and_a_candidate_at_one_place_are_both_seen() -> None:
+    region = Region(0.4, 0.4, 0.1, 0.1)
+    found = Finding(
+        "pulmonary-nodule",
+        0.5,
+        0.3,
+        REFERENCE,
+        region,
+        measurements=(Measurement("diameter", 8.14, "mm"),),
+    )
+    alone = draw_key_image(np.zeros((512, 512), np.uint8), [found], "m")
+    both = draw_key_image(
+        np.zeros((512, 512), np.uint8), [replace(NODULE, score=0.9, region=region), found], "m"
+    )
+    inside = slice(470, 500)
+    box = {colour: where(both[:, inside], colour)[0] for colour in (YELLOW, ORANGE)}
+    assert box[YELLOW].size > box[ORANGE].size, "the finding stands out, whatever the scores"
+    assert where(alone, YELLOW)[0].size == where(both, YELLOW)[0].size, "nothing lies on it"
+    assert where(both, ORANGE)[1].min() < where(both, YELLOW)[1].min(), "one box around the other"
+
+
+def test_labels_hide_no_box_where_there_is_room() -> None:
+    from PIL import Image
+
+    canvas = Image.new("RGB", (800, 800))
+    boxes = [(300, 300, 380, 380), (310, 310, 360, 360), (320, 320, 350, 350)]
+    draw_marks(canvas, [Mark(box, "seen", ORANGE) for box in boxes], (0, 0, 799, 799), 22)
+    assert not np.asarray(canvas)[325:346, 325:346].any()
+
+
 def test_pixels_that_are_not_square_are_drawn_in_proportion() -> None:
     picture = draw_key_image(np.full((100, 200), 255, np.uint8), [], "m", pixel_aspect=2.0)
     white = (picture == 255).all(axis=2)
@@ -104,7 +135,7 @@ def test_labels_do_not_cover_each_other() -> None:
     areas = []
     for colour in colours:
         rows, columns = where(drawn, colour)
-        text = columns > 345  # right of the boxes there is nothing but labels
+        text = columns > 380  # right of the boxes there is nothing but labels
         areas.append((rows[text].min(), rows[text].max()))
     areas.sort()
     assert all(above[1] < below[0] for above, below in pairwise(areas))

@@ -26,7 +26,7 @@ _IMAGE_SIDE_PIXELS = (1024, 1860)
 _SMALLEST_PANE_PIXELS = (720, 200)
 """Width and height that bars and labels need; a smaller image stands in the middle."""
 _MARKED_LIMIT = 12
-_LABEL_CHARACTERS = 32
+_LABEL_CHARACTERS = 40
 _SQUARE_TOLERANCE = 0.01
 """Pixels this close to square are left alone."""
 
@@ -75,11 +75,15 @@ def draw_key_image(
     canvas = Image.new("RGB", (width, height + 2 * bar), _BAR)
     canvas.paste(_BLACK, (0, bar, width, bar + height))
     canvas.paste(image, (left, top))
-    shown = sorted(marked, key=lambda c: (-c.score, c.label))[:_MARKED_LIMIT]
-    marks = [Mark(_box(c.region, area), _label(c), _COLOURS[c.kind]) for c in shown if c.region]
+    shown = sorted(marked, key=_rank)[:_MARKED_LIMIT]
+    marks = [
+        Mark(_box(seen.region, area), _label(seen), _COLOURS[seen.kind], _is_finding(seen))
+        for seen in shown
+        if seen.region
+    ]
     draw_marks(canvas, marks, pane, font_size)
     _draw_warning(canvas, font_size)
-    _draw_footer(canvas, (_summary(shown, len(marked)), caption), font_size)
+    _draw_footer(canvas, (_summary(shown, marked), caption), font_size)
     return np.asarray(canvas)
 
 
@@ -107,21 +111,33 @@ def _box(region: Region, area: Box) -> Box:
     )
 
 
+def _is_finding(seen: Finding | Candidate) -> bool:
+    return isinstance(seen, Finding)
+
+
+def _rank(seen: Finding | Candidate) -> tuple[bool, float, str]:
+    """Order findings before candidates, whatever the scores: two models' do not compare."""
+    return (not _is_finding(seen), -seen.score, seen.label)
+
+
 def _label(seen: Finding | Candidate) -> str:
-    words = " ".join(seen.label.split())
+    words = " ".join((seen.sized_label if isinstance(seen, Finding) else seen.label).split())
     if len(words) > _LABEL_CHARACTERS:
         words = words[: _LABEL_CHARACTERS - 1] + "…"
-    return f"{words} {seen.score:.2f}"
+    return f"{words} ({seen.score:.2f})"
 
 
-def _summary(shown: Sequence[Finding | Candidate], total: int) -> str:
-    if not total:
-        return "No candidates on this image."
-    count = f"{total} candidate{'s' * (total > 1)}"
-    if len(shown) < total:
-        count += f", the {len(shown)} with the highest scores shown"
-    unplaced = ", ".join(_label(candidate) for candidate in shown if not candidate.region)
-    return f"{count}; not located: {unplaced}." if unplaced else f"{count}."
+def _summary(shown: Sequence[Finding | Candidate], marked: Sequence[Finding | Candidate]) -> str:
+    if not marked:
+        return "Nothing is marked on this image."
+    findings = sum(map(_is_finding, marked))
+    counts = ((findings, "finding", " to be confirmed"), (len(marked) - findings, "candidate", ""))
+    parts = [f"{n} {noun}{'s' * (n > 1)}{status}" for n, noun, status in counts if n]
+    if len(shown) < len(marked):
+        parts.append(f"the first {len(shown)} shown")
+    if unplaced := "; ".join(_label(seen) for seen in shown if not seen.region):
+        parts.append(f"not located: {unplaced}")
+    return f"{', '.join(parts)}. In brackets: the model's score."
 
 
 def _draw_warning(canvas: Image.Image, font_size: int) -> None:

@@ -7,6 +7,7 @@ structured reports nor segmentations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import groupby
 
@@ -150,7 +151,8 @@ def _secondary_capture(
 
 def _caption(analysis: AnalysisFindings) -> str:
     source = analysis.source
-    return f"{source.name} {source.version} - {analysis.created_at} - not for clinical use"
+    time = datetime.fromisoformat(analysis.created_at).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return f"{source.name} {source.version}, {time} UTC. Preliminary, not for clinical use."
 
 
 def _long_string(text: str) -> str:
