@@ -97,7 +97,7 @@ def test_a_row_and_a_container_are_all_that_it_takes(hospital: Hospital) -> None
     assert "collapsed-lung" in results["import_study"][0]["label"]
     assert results["raise_alert"] == {"alerts": 1, "category": 1}
     report = hospital.pipeline.report(run_id)
-    assert "2 findings to be confirmed: Pneumothorax 0.91" in report["conclusion"]
+    assert "2 findings to be confirmed: Pneumothorax, score 0.91" in report["conclusion"]
     observations = hospital.pipeline.resources("Observation")
     coded = [o for o in observations if o["code"]["coding"][0]["code"] == "36118008"]
     assert {o["status"] for o in coded} == {"preliminary"}

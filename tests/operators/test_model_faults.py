@@ -103,7 +103,9 @@ def test_the_report_names_what_is_missing_until_it_is_there(
     report = pipeline.report(run_id)
     assert report["status"] == "preliminary"
     assert "Incomplete: 1 analysis (s01 phantom-nodule) not done yet" in report["conclusion"]
-    assert "4 images looked at." in report["conclusion"], "what Vision AI saw is kept"
+    assert "4 images looked at by google-cloud-vision v1." in report["conclusion"], (
+        "what Vision AI saw is kept"
+    )
 
     installed.server.answer = predictions(GOOD)
     asked_before = len(installed.server.predictions())

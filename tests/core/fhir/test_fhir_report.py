@@ -54,7 +54,7 @@ def test_no_candidate_is_not_a_clean_bill() -> None:
 
 def test_the_conclusion_names_findings_with_their_size_and_what_was_not_found() -> None:
     (line,) = (x for x in conclusion_lines(study_findings(nodule_analysis(NODULE))) if "to be" in x)
-    assert line == "1 finding to be confirmed: Pulmonary nodule 0.91, 8.1 mm (image 2)."
+    assert line == "1 finding to be confirmed: Pulmonary nodule 8.1 mm, score 0.91 (image 2)."
     nothing = conclusion_lines(study_findings(nodule_analysis()))
     assert NOTHING_FOUND in nothing
     assert "Looked for and not found: pulmonary nodule." in nothing

@@ -105,9 +105,7 @@ def _looked_at(findings: StudyFindings, facts: StudyFacts) -> list[str]:
 
 
 def _images(analysis: AnalysisFindings) -> str:
-    if not analysis.is_specialised:
-        return f"{counted(analysis.images, 'image')} looked at."
-    if not analysis.images:
+    if analysis.is_specialised and not analysis.images:
         return f"{_model(analysis)} did not take these images."
     return f"{counted(analysis.images, 'image')} looked at by {_model(analysis)}."
 
@@ -137,9 +135,9 @@ def _model(analysis: AnalysisFindings) -> str:
 def _named(seen: Finding | Candidate) -> str:
     number = seen.image.instance_number
     where = f" (image {number})" if number is not None else ""
-    measured = seen.measurements if isinstance(seen, Finding) else ()
-    sizes = [f"{item.value:.1f} {item.unit}" for item in measured]
-    return ", ".join([f"{label_of(seen)} {seen.score:.2f}", *sizes]) + where
+    if isinstance(seen, Finding):
+        return f"{seen.sized_label}, score {seen.score:.2f}{where}"
+    return f"{label_of(seen)} {seen.score:.2f}{where}"
 
 
 def _counts(findings: StudyFindings) -> str:
