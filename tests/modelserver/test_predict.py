@@ -211,6 +211,7 @@ def test_what_cannot_be_served_ends_the_process_with_the_reason(tmp_path: Path) 
     assert "there are no models" in failure(tmp_path, option)
     write_model(models, "one", "BrightArea", "image", [])
     two = write_model(models, "two", "BrightArea", "image", [])
+    assert "give the folder it lies in" in failure(tmp_path, f"--models={two}")
     assert "there is no model six" in failure(tmp_path, option, "--model=six")
     route = {"AIP_PREDICT_ROUTE": "/predict"}
     assert "/predict names no model" in failure(tmp_path, option, **route)
@@ -219,6 +220,24 @@ def test_what_cannot_be_served_ends_the_process_with_the_reason(tmp_path: Path) 
     assert "is not what model.toml declares" in failure(tmp_path, option)
     (two / "model.toml").write_text("colour = 1\n", "utf-8")
     assert "unknown field: colour" in failure(tmp_path, option)
+
+
+@pytest.mark.parametrize(
+    ("detector", "reason"),
+    [
+        ("mine:Bright", "looked for in modelserver.detectors; give package.module:Class"),
+        ("elsewhere.mine:Bright", "with the package's folder on PYTHONPATH"),
+        ("tests.modelserver.placeholders", "detector must be module:Class"),
+        ("tests.modelserver.placeholders:Dim", "has no attribute 'Dim'"),
+    ],
+)
+def test_a_detector_that_cannot_be_loaded_is_said_with_the_way_out(
+    detector: str, reason: str, tmp_path: Path
+) -> None:
+    described = write_model(tmp_path / "models", "one", "Bright", "image", []) / "model.toml"
+    placeholder = "tests.modelserver.placeholders:Bright"
+    described.write_text(described.read_text("utf-8").replace(placeholder, detector), "utf-8")
+    assert reason in failure(tmp_path, f"--models={tmp_path / 'models'}")
 
 
 def test_a_port_in_use_is_said_with_the_way_out(server: RunningServer, tmp_path: Path) -> None:

@@ -82,7 +82,12 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help=f"default AIP_HTTP_PORT, or {Settings.port}; 0 = any free port",
     )
     add("--port-file", type=Path, help="also write the line of JSON to this file")
-    add("--models", type=Path, help="folder of models (default: those of this package)")
+    add(
+        "--models",
+        type=Path,
+        metavar="FOLDER",
+        help="holds a folder for each model (default: those of this package)",
+    )
     add("--model", action="append", default=[], metavar="NAME", help="load only this; repeatable")
     add(
         "--allow-host",

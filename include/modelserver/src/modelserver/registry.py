@@ -73,7 +73,9 @@ def load_models(folder: Path, names: tuple[str, ...], threads: int) -> Mapping[s
         raise StartError(f"there is no model {missing[0]}; there are: {', '.join(found)}.")
     chosen = [name for name in found if not names or name in names]
     if not chosen:
-        raise StartError("there are no models: no folder holds a model.toml.")
+        if (folder / DESCRIPTION).is_file():
+            raise StartError(f"there are no models: {folder} is one; give the folder it lies in.")
+        raise StartError(f"there are no models: no folder in {folder} holds a {DESCRIPTION}.")
     return {name: load_model(folder / name, threads) for name in chosen}
 
 
@@ -130,6 +132,8 @@ def _detector(name: str, reference: str, weights: bytes, threads: int) -> Any:
     import onnxruntime  # noqa: PLC0415 - loading it takes half a second, after the port answers
 
     module, _, attribute = reference.partition(":")
+    if not attribute:
+        raise StartError(f"model {name}: detector must be module:Class, not {reference}.")
     full = module if "." in module else f"modelserver.detectors.{module}"
     try:
         factory = getattr(importlib.import_module(full), attribute)
@@ -138,6 +142,12 @@ def _detector(name: str, reference: str, weights: bytes, threads: int) -> Any:
         options.inter_op_num_threads = 1
         session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
         return factory(session)
+    except ModuleNotFoundError as error:
+        raise StartError(
+            f"model {name}: {reference} cannot be loaded ({error}). A module without a package is "
+            "looked for in modelserver.detectors; give package.module:Class for any other, with "
+            "the package's folder on PYTHONPATH."
+        ) from error
     except Exception as error:
         raise StartError(
             f"model {name}: {reference} cannot be loaded ({type(error).__name__}: {error})."
