@@ -50,12 +50,16 @@ def test_a_mask_is_kept_where_it_fits_the_pixels_of_whole_images() -> None:
     """One of a scaled picture, or of frames, would be drawn over something else."""
     single = answer("detections/nodule_with_mask")
     frames = answer("detections/mask_on_frames", "enhanced-ct")
+    picture = answer("detections/mask_of_the_picture", "small-picture")
+    fourth = {uid: replace(image, frame_number=4) for uid, image in picture.images.items()}
     for one, is_kept in (
         (single, True),
         (replace(single, is_to_scale=False), False),
+        (picture, True),
+        (replace(picture, images=fourth), False),
         (frames, False),
     ):
-        ((finding,), _) = findings_of([one], {CODE: 0.5}, SUBJECT)
+        ((finding,), _) = findings_of([one], {CODE: 0.5, "burned-in-text": 0.5}, SUBJECT)
         assert (finding.mask is not None) == is_kept
 
 

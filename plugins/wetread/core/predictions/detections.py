@@ -55,7 +55,6 @@ _UNIT = re.compile(r"[!-~]{1,32}", re.ASCII)
 _TOLERANCE = 10.0**-SCORE_DECIMALS
 """How far rounding may put a box over the edge, or a detection over the best score of its code."""
 
-_MAX_IMAGES = 10**6
 _MAX_FRAMES = 2**31 - 1
 _MAX_SIDE = 2**16 - 1
 """Rows (0028,0010) and Columns (0028,0011) are 16-bit numbers."""
@@ -81,7 +80,7 @@ def read(prediction: object, question: Question) -> Prediction | PredictionError
         return error
     record(answer, "the answer", required=("model", "scores", "images", "detections"))
     scores = _scores(answer["scores"], question)
-    sent = sum(extent.frames for extent in question.images.values()) or _MAX_IMAGES
+    sent = sum(extent.frames for extent in question.images.values()) or 1
     return Prediction(
         model=_model(answer["model"]),
         scores={code: round(score, SCORE_DECIMALS) for code, score in scores.items()},
@@ -150,19 +149,18 @@ def _image(fields: Mapping[str, Any], where: str, question: Question) -> tuple[s
     where = f"{where}.image"
     image = record(fields["image"], where, required=("sop_instance_uid",), optional=_FRAME)
     found = uid(image["sop_instance_uid"], f"{where}.sop_instance_uid")
-    extent = _extent(found, where, question)
-    frames = extent.frames if extent else _MAX_FRAMES
+    frames = _extent(found, where, question).frames
     return found, integer(image.get("frame_number", 1), f"{where}.frame_number", 1, frames)
 
 
 _FRAME = ("frame_number",)
 
 
-def _extent(image_uid: str, where: str, question: Question) -> ImageExtent | None:
-    """Return how large an image is; None where the question does not say what was sent."""
-    if question.images and image_uid not in question.images:
+def _extent(image_uid: str, where: str, question: Question) -> ImageExtent:
+    """Return how large an image is that was sent by its UID."""
+    if image_uid not in question.images:
         raise Malformed(f"{where} names an image that was not sent")
-    return question.images.get(image_uid)
+    return question.images[image_uid]
 
 
 def _region(value: object, where: str) -> Region:
@@ -241,8 +239,7 @@ def _slices(
     if len(set(slices)) != len(slices) or (not uids and len(question.images) > 1):
         raise Malformed(f"{where} must name each image of the mask once")
     for found, frame_number in slices:
-        extent = _extent(found, where, question)
-        if extent is not None and frame_number > extent.frames:
+        if frame_number > _extent(found, where, question).frames:
             raise Malformed(f"{where}.frame_numbers must be frames of their images")
     return uids, numbers
 
@@ -264,8 +261,6 @@ def _check_size(mask: Mask, where: str) -> None:
         raise Malformed(f"{where} must mark a pixel")
 
 
-def _check_inside(mask: Mask, extent: ImageExtent | None, where: str) -> None:
-    if extent is not None and (
-        mask.row + mask.rows > extent.rows or mask.column + mask.columns > extent.columns
-    ):
+def _check_inside(mask: Mask, extent: ImageExtent, where: str) -> None:
+    if mask.row + mask.rows > extent.rows or mask.column + mask.columns > extent.columns:
         raise Malformed(f"{where} must lie inside the image")

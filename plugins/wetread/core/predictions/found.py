@@ -84,16 +84,18 @@ def _placed(detection: Detection, answer: Answer, threshold: float, subject: str
         region=detection.region,
         point_mm=detection.point_mm,
         measurements=tuple(Measurement(m.code, m.value, m.unit) for m in detection.measurements),
-        mask=_mask(detection.mask, uid, answer),
+        mask=_mask(detection.mask, image, answer),
     )
 
 
-def _mask(mask: PredictedMask | None, image_uid: str, answer: Answer) -> Mask | None:
-    """Return a mask that results can draw: of images of one frame, in their own pixels."""
-    if mask is None or not answer.is_to_scale or any(n > 1 for n in mask.frame_numbers):
+def _mask(mask: PredictedMask | None, image: ImageReference, answer: Answer) -> Mask | None:
+    """Return a mask that results can draw: of first frames, in the pixels of their images."""
+    if mask is None or not answer.is_to_scale:
+        return None
+    if any(number > 1 for number in (image.frame_number, *mask.frame_numbers)):
         return None
     return Mask(
-        sop_instance_uids=mask.sop_instance_uids or (image_uid,),
+        sop_instance_uids=mask.sop_instance_uids or (image.sop_instance_uid,),
         row=mask.row,
         column=mask.column,
         rows=mask.rows,
