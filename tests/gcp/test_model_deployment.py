@@ -12,7 +12,7 @@ from tests.contract.model_server import ModelServer
 from tests.gcp.vertex_installation import IMAGE, PARENT, SUBJECT, Installation
 
 from wetread.core.errors import PermanentError, RetriableError
-from wetread.core.routing.analysis import Adapter, Analysis, Input
+from wetread.core.routing.analysis import Adapter, Analysis, Input, Mode
 from wetread.core.routing.table import shipped_analyses
 from wetread.gcp.http import HttpApi
 from wetread.gcp.model_deployment import LABELS, ModelDeployment
@@ -34,7 +34,7 @@ def analysis(**changes: Any) -> Analysis:
     """A row whose id and endpoint nobody else has."""
     name = f"model-{uuid.uuid4().hex[:8]}"
     row = shipped_analyses()["phantom-pneumothorax"]
-    return replace(row, id=name, endpoint=name, **changes)
+    return replace(row, **{"id": name, "endpoint": name, "mode": Mode.LIVE, **changes})
 
 
 def resources(installation: Installation, kind: str, name: str) -> list[dict[str, Any]]:
@@ -86,6 +86,13 @@ def test_what_is_there_is_left_alone(installation: Installation) -> None:
     before = endpoint(installation, row.endpoint)
     assert deployment(installation).deploy([row]) == []
     assert endpoint(installation, row.endpoint) == before
+
+
+def test_what_is_off_is_not_deployed(installation: Installation) -> None:
+    """A deployed model costs money, also while nobody asks it."""
+    row = analysis(mode=Mode.OFF)
+    assert deployment(installation).deploy([row]) == []
+    assert resources(installation, "endpoints", row.endpoint) == []
 
 
 def test_an_endpoint_that_somebody_else_made_is_left_alone(installation: Installation) -> None:

@@ -60,6 +60,8 @@ class ModelDeployment:
     def deploy(self, analyses: Iterable[Analysis]) -> list[str]:
         """Deploy what analyses with this project's detection contract need; return what was done.
 
+        An analysis that is off needs nothing, and a machine that waits for it would cost money.
+
         Raises
         ------
         RetriableError
@@ -67,7 +69,7 @@ class ModelDeployment:
         PermanentError
             ``request-rejected``, ``not-found``.
         """
-        rows = [row for row in analyses if row.adapter is Adapter.DETECTIONS]
+        rows = [row for row in analyses if row.is_on and row.adapter is Adapter.DETECTIONS]
         return [step for row in rows for step in self._deploy(row)]
 
     def _deploy(self, analysis: Analysis) -> Iterator[str]:
