@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from tests.core.dicom.cases import ANALYSIS, CANDIDATES, NODULE, PIXELS, key_image, source
 from tests.core.pixels.cases import WHEEL, file_of
 
-from wetread.core.dicom.key_image import build_key_image
+from wetread.core.dicom.key_image import best_image, build_key_image
 from wetread.core.dicom.ownership import is_own_result
 from wetread.core.errors import PermanentError
-from wetread.core.findings import AnalysisSource
+from wetread.core.findings import AnalysisSource, Finding
 from wetread.core.pixels.reading import read_instance
 from wetread.core.pixels.rendering import render_frame
 
@@ -29,6 +30,17 @@ ROOT = Path(__file__).parents[3]
 
 def built(of: Dataset | None = None, **changes: Any) -> Dataset:
     return read_instance(key_image(of, **changes))
+
+
+def test_all_that_is_marked_on_the_best_frame_is_drawn() -> None:
+    """A model may list what it found by score, and not image by image."""
+    here, elsewhere = NODULE.image, replace(NODULE.image, sop_instance_uid="1.2.3.5")
+    found = [
+        Finding("pulmonary-nodule", score, 0.5, image)
+        for score, image in ((0.9, here), (0.8, elsewhere), (0.7, here))
+    ]
+    analysis = replace(ANALYSIS, candidates=(), findings=tuple(found))
+    assert best_image(analysis) == [found[0], found[2]]
 
 
 class TestBytes:

@@ -6,10 +6,10 @@ structured reports nor segmentations.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import BytesIO
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +39,10 @@ def best_image(analysis: AnalysisFindings) -> list[Finding | Candidate]:
     def frame(seen: Finding | Candidate) -> tuple[str, int]:
         return (seen.image.sop_instance_uid, seen.image.frame_number)
 
-    groups = [list(group) for _, group in groupby(analysis.marked, key=frame)]
-    return max(groups, key=lambda group: max(c.score for c in group), default=[])
+    groups: dict[tuple[str, int], list[Finding | Candidate]] = defaultdict(list)
+    for seen in analysis.marked:
+        groups[frame(seen)].append(seen)
+    return max(groups.values(), key=lambda group: max(c.score for c in group), default=[])
 
 
 def key_image_uids(
