@@ -12,7 +12,7 @@
 ``studies/<key>/v<n>/report.json``                   the version's report is being written, or is
 ``studies/<key>/v<n>/summary.json``                  how the version ended
 ``heads/<name>``                                     weights for a foundation model's embeddings
-``pictures/<key>/<row>/<number>.png``                a picture too large for a request, for a while
+``pictures/<key>/<row>/<try>/<number>.png``          a picture too large for a request, for a while
 ===================================================  ==============================================
 """
 
