@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from traceback import extract_tb
 from types import MappingProxyType
 
 RETRIABLE_HTTP_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -77,3 +78,12 @@ def problem(code: str, detail: str) -> WetreadError:
         The code is not in ``errors.toml``.
     """
     return catalogue()[code].family(code, detail)
+
+
+def unforeseen(error: Exception) -> WetreadError:
+    """Return what may be said of an exception that nobody foresaw: its kind, and where it was.
+
+    Libraries quote what they choke on, and that may be a patient's name.
+    """
+    last = extract_tb(error.__traceback__)[-1]
+    return problem("unexpected", f"{type(error).__name__} in {last.name}, line {last.lineno}.")

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from wetread.core.errors import WetreadError
-
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -43,11 +41,11 @@ class _Consumer(Generic[_Item, _Result]):
     def put(self, item: _Item | _Broken | _End) -> None:
         self._waiting.put(item)
 
-    def result(self) -> _Result | WetreadError:
-        """Return what the consumer made, or why it could not; anything unforeseen is raised."""
+    def join(self) -> None:
         self._thread.join()
-        if isinstance(self._error, WetreadError):
-            return self._error
+
+    def result(self) -> _Result:
+        """Return what the consumer made, or raise what it raised."""
         if self._error is not None:
             raise self._error
         return self._results[0]
@@ -80,11 +78,12 @@ class _Consumer(Generic[_Item, _Result]):
 
 def fan_out(
     items: Iterable[_Item], consumers: Sequence[Callable[[Iterator[_Item]], _Result]]
-) -> list[_Result | WetreadError]:
+) -> list[_Result]:
     """Give every item to every consumer, and return what each made of them, in order.
 
-    A consumer that fails leaves the others alone: its ``WetreadError`` stands in its place. The
-    stream ends early when none of them goes on. An error of the stream is every consumer's.
+    The stream ends early when no consumer goes on. An error of the stream is raised in each of
+    them, which may make a result of it. One that raises anything leaves the others alone: it is
+    raised when all have ended.
     """
     running = [_Consumer[_Item, _Result](consume) for consume in consumers]
     last: _Broken | _End = _End()
@@ -94,7 +93,7 @@ def fan_out(
                 break
             for consumer in running:
                 consumer.put(item)
-    except WetreadError as error:
+    except Exception as error:
         last = _Broken(error)
     except BaseException as error:
         last = _Broken(error)
@@ -102,4 +101,6 @@ def fan_out(
     finally:
         for consumer in running:
             consumer.put(last)
+    for consumer in running:
+        consumer.join()
     return [consumer.result() for consumer in running]

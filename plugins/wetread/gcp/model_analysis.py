@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from wetread.core.errors import problem
@@ -14,7 +15,7 @@ from wetread.core.predictions.contract import Prediction, PredictionError, Quest
 from wetread.core.predictions.found import Answer, findings_of
 from wetread.core.predictions.linear_head import LinearHead
 from wetread.core.predictions.patches import tile_patches
-from wetread.core.predictions.payload import Payload, Source, batches, choose, fits
+from wetread.core.predictions.payload import Form, Payload, Source, batches, choose, fits
 from wetread.core.routing.analysis import Analysis, Input, Scope
 from wetread.gcp.concurrency import ahead
 from wetread.gcp.picture_notes import PictureNotes
@@ -41,9 +42,17 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Answered:
-    asked: _Asked
-    response: PredictionResponse
+    """What is kept of one instance until all are there: neither its picture nor its vectors."""
+
+    images: Mapping[str, ImageReference]
+    is_to_scale: bool
+    by: PredictionResponse
     prediction: Prediction | PredictionError
+
+    @property
+    def frame(self) -> ImageReference:
+        """The frame that was sent, or the first of several images."""
+        return next(iter(self.images.values()))
 
 
 @dataclass(frozen=True)
@@ -71,11 +80,12 @@ class ModelAnalysis:
     def of_pictures(
         self,
         images: RowImages,
+        sampled: Sequence[ImageReference],
         notes: PictureNotes,
         pictures: Iterable[Picture],
         created_at: str,
     ) -> AnalysisFindings:
-        """Return the findings of pictures, which arrive in any order.
+        """Return the findings of the ``sampled`` frames, whose pictures arrive in any order.
 
         Raises
         ------
@@ -86,9 +96,10 @@ class ModelAnalysis:
             ``service-unavailable``, ``answer-malformed``, ``model-failed``.
         """
         endpoint = self.vertex.find_endpoint(self.analysis.endpoint)
-        asked = (self._about_picture(picture, endpoint) for picture in pictures)
-        answered = list(self._ask(endpoint, asked))
-        return self._findings(images, notes, answered, created_at)
+        asked = (self._about_picture(images, picture, endpoint) for picture in pictures)
+        answered = {one.frame: one for one in self._ask(endpoint, asked)}
+        in_order = [answered[frame] for frame in sampled if frame in answered]
+        return self._findings(images, notes, in_order, created_at)
 
     def of_references(
         self, images: RowImages, sampled: Sequence[ImageReference], created_at: str
@@ -137,18 +148,15 @@ class ModelAnalysis:
         source = Source(dicomweb_uri=f"{self.dicomweb_url}{names}")
         return _Asked(question, sent, self._instance(source, question, endpoint))
 
-    def _about_picture(self, picture: Picture, endpoint: Endpoint) -> _Asked:
-        question = self._question()
-        if fits(picture.png, endpoint.limits):
-            content = Source(content=picture.png)
-        else:
+    def _about_picture(self, images: RowImages, picture: Picture, endpoint: Endpoint) -> _Asked:
+        uid, is_to_scale = picture.frame.sop_instance_uid, PIXELS_SQUARED not in picture.remarks
+        extents = {uid: replace(images.extent(uid), frames=1)} if is_to_scale else {}
+        question = self._question(images=extents)
+        content = Source(content=picture.png)
+        if Form.GCS in self._adapter.forms and not fits(picture.png, endpoint.limits):
             content = Source(gcs_uri=self.staged.put(picture.png))
-        return _Asked(
-            question,
-            {picture.frame.sop_instance_uid: picture.frame},
-            self._instance(content, question, endpoint),
-            is_to_scale=PIXELS_SQUARED not in picture.remarks,
-        )
+        instance = self._instance(content, question, endpoint)
+        return _Asked(question, {uid: picture.frame}, instance, is_to_scale)
 
     def _instance(
         self, source: Source, question: Question, endpoint: Endpoint
@@ -158,9 +166,13 @@ class ModelAnalysis:
         return self._adapter.instance(payload, question)
 
     def _question(self, **known: Any) -> Question:
-        head = self.head(self.analysis.head) if self.analysis.head else None
         codes = frozenset(self.analysis.findings)
-        return Question(codes=codes, head=head, prompt=self.analysis.prompt, **known)
+        return Question(codes=codes, head=self._head, prompt=self.analysis.prompt, **known)
+
+    @cached_property
+    def _head(self) -> LinearHead | None:
+        """The weights, read once: all scores of an analysis are made with the same."""
+        return self.head(self.analysis.head) if self.analysis.head else None
 
     def _ask(self, endpoint: Endpoint, asked: Iterable[_Asked]) -> Iterator[_Answered]:
         """Send a request's worth of instances at a time, while the next ones are made."""
@@ -172,8 +184,9 @@ class ModelAnalysis:
                 timeout_seconds=self.analysis.timeout_seconds,
                 subject=self.subject,
             )
+            by = replace(response, predictions=())
             return [
-                _Answered(one, response, self._read(prediction, one.question))
+                _Answered(one.images, one.is_to_scale, by, self._read(prediction, one.question))
                 for one, prediction in zip(request, response.predictions, strict=True)
             ]
 
@@ -198,10 +211,10 @@ class ModelAnalysis:
         answers = []
         for one in answered:
             refused = isinstance(one.prediction, PredictionError)
-            reason = MODEL_REFUSED if refused else "analysed"
-            notes.reasons.update(dict.fromkeys(one.asked.images, reason))
+            for uid in one.images:
+                notes.looked_at(uid, MODEL_REFUSED if refused else "analysed")
             if not isinstance(one.prediction, PredictionError):
-                answers.append(Answer(one.prediction, one.asked.images, one.asked.is_to_scale))
+                answers.append(Answer(one.prediction, one.images, one.is_to_scale))
         findings, absences = findings_of(answers, self.analysis.findings, self.subject)
         return AnalysisFindings(
             row_id=images.row.row_id,
@@ -221,7 +234,7 @@ class ModelAnalysis:
 
     def _source(self, answered: Sequence[_Answered]) -> AnalysisSource:
         """Say who answered; while traffic is split, that may be more than one version."""
-        responses = [one.response for one in answered]
+        responses = {one.by for one in answered}
         models = [
             one.prediction.model
             for one in answered

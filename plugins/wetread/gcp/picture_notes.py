@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wetread.core.findings import ImageReference
+from wetread.core.outcomes import is_analysed
 from wetread.core.pixels.burned_in.gate import WITHHELD_REASONS
 from wetread.gcp.series_images import Picture
 
@@ -36,6 +37,14 @@ class PictureNotes:
             else:
                 self.reasons[picture.frame.sop_instance_uid] = picture.reason
                 self.withheld_images += picture.reason in WITHHELD_REASONS
+
+    def looked_at(self, sop_instance_uid: str, reason: str) -> None:
+        """Note how a look at one frame ended; an image of which one was analysed is analysed.
+
+        Frames arrive in any order, so the last one must not decide.
+        """
+        if not is_analysed(self.reasons[sop_instance_uid]):
+            self.reasons[sop_instance_uid] = reason
 
     def as_findings(self) -> dict[str, Any]:
         """Return the fields of ``AnalysisFindings`` that say how the pictures were made."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
-from wetread.core.errors import WetreadError
+from wetread.core.errors import WetreadError, unforeseen
 from wetread.core.findings import AnalysisFindings, ImageReference
 from wetread.core.pixels.burned_in.gate import TextDetector, TextGate
 from wetread.core.pixels.burned_in.rules import TextPolicy
@@ -64,8 +64,10 @@ class RowAnalysis:
         row: PlanRow,
         analyses: Sequence[Analysis],
         created_at: str,
-    ) -> list[Ran]:
-        """Run ``analyses`` of a row, and return how each ended, in their order.
+    ) -> Iterator[Ran]:
+        """Run ``analyses`` of a row, and yield how each ended, as soon as it is known.
+
+        A model may take an hour longer than the others, whose findings can be kept meanwhile.
 
         Raises
         ------
@@ -76,29 +78,17 @@ class RowAnalysis:
         shown = [_Shown(self, analysis, images, created_at) for analysis in analyses]
         of_pictures = [one for one in shown if one.analysis.input is Input.FRAMES]
         with ThreadPoolExecutor(max(len(shown) - len(of_pictures), 1)) as pool:
-            reading = {
-                one.analysis.id: pool.submit(one.refer)
-                for one in shown
-                if one.analysis.input is not Input.FRAMES
-            }
-            ended = {ran.analysis.id: ran for ran in self._show(images, of_pictures)}
-            ended |= {name: future.result() for name, future in reading.items()}
-        return [ended[analysis.id] for analysis in analyses]
-
-    def _show(self, images: RowImages, shown: Sequence[_Shown]) -> Iterator[Ran]:
-        """Make each picture that any analysis wants once, and let all look that want it."""
-        if not shown:
-            return
-        began = time.monotonic()
-        pictures = self._pictures(images, shown)
-        results = fan_out(pictures, [one.look for one in shown])
-        for one, result in zip(shown, results, strict=True):
-            if isinstance(result, WetreadError):
-                yield Ran(one.analysis, result, time.monotonic() - began)
-            else:
-                yield result
+            reading = [
+                pool.submit(one.refer) for one in shown if one.analysis.input is not Input.FRAMES
+            ]
+            if of_pictures:
+                pictures = self._pictures(images, of_pictures)
+                yield from fan_out(pictures, [one.look for one in of_pictures])
+            for ended in as_completed(reading):
+                yield ended.result()
 
     def _pictures(self, images: RowImages, shown: Sequence[_Shown]) -> Iterator[Picture]:
+        """Make each picture that any analysis wants once."""
         wanted = dict.fromkeys(frame for one in shown for frame in one.sampled)
         maker = SeriesImages(
             self.dicomweb,
@@ -133,28 +123,38 @@ class _Shown:
         return self.images.sampled(self.sampling)
 
     def look(self, pictures: Iterator[Picture]) -> Ran:
-        """Look at the pictures as they come; an error is raised."""
+        """Look at the pictures as they come."""
+        return self._ran(lambda: self._look(pictures))
+
+    def refer(self) -> Ran:
+        """Let the model read what it is to look at."""
+        return self._ran(self._refer)
+
+    def _ran(self, work: Callable[[], AnalysisFindings]) -> Ran:
+        """Make a result of any error, so that no model takes away what another one found."""
         began = time.monotonic()
+        result: AnalysisFindings | WetreadError
+        try:
+            result = work()
+        except WetreadError as error:
+            result = error
+        except Exception as error:
+            result = unforeseen(error)
+        return Ran(self.analysis, result, time.monotonic() - began)
+
+    def _look(self, pictures: Iterator[Picture]) -> AnalysisFindings:
         sampled = self.sampled
         left_out = self.sampling.reason_left_out(self.images.row.modality)
         notes = PictureNotes(dict.fromkeys(self.images.row.sop_instance_uids, left_out))
         readable = notes.readable(pictures, frozenset(sampled))
+        looking: VisionAnalysis | ModelAnalysis
         if self.analysis.is_vision:
-            vision = self.of.vision(self.analysis)
-            result = vision.of_pictures(self.images, sampled, notes, readable, self.created_at)
+            looking = self.of.vision(self.analysis)
         else:
-            model = self.of.model(self.analysis)
-            result = model.of_pictures(self.images, notes, readable, self.created_at)
-        return Ran(self.analysis, result, time.monotonic() - began)
+            looking = self.of.model(self.analysis)
+        return looking.of_pictures(self.images, sampled, notes, readable, self.created_at)
 
-    def refer(self) -> Ran:
-        """Let the model read what it is to look at; an error is a result."""
-        began = time.monotonic()
+    def _refer(self) -> AnalysisFindings:
         tiles = self.sampled if self.analysis.input is Input.TILES else ()
-        result: AnalysisFindings | WetreadError
-        try:
-            model = self.of.model(self.analysis)
-            result = model.of_references(self.images, tiles, self.created_at)
-        except WetreadError as error:
-            result = error
-        return Ran(self.analysis, result, time.monotonic() - began)
+        model = self.of.model(self.analysis)
+        return model.of_references(self.images, tiles, self.created_at)

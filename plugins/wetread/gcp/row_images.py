@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from wetread.core.errors import problem
 from wetread.core.findings import ImageReference, InstanceOutcome
 from wetread.core.pixels.geometry import number_of_frames
 from wetread.core.pixels.metadata import Metadata, integer, text
@@ -74,12 +75,9 @@ class RowImages:
 
     def outcomes(self, reasons: Mapping[str, str]) -> tuple[InstanceOutcome, ...]:
         """Return the outcome of each planned instance from its reason, in the plan's order."""
-        first = self.row.series_instance_uid
         return tuple(
-            InstanceOutcome(
-                uid, self.reference(uid).series_instance_uid if uid in self.wanted else first, why
-            )
-            for uid, why in reasons.items()
+            InstanceOutcome(uid, self.reference(uid).series_instance_uid, reason)
+            for uid, reason in reasons.items()
         )
 
     def _wanted_of(self, series_instance_uid: str) -> list[Metadata]:
@@ -93,8 +91,15 @@ class RowImages:
 def read_row_images(
     dicomweb: DicomWebClient, study_instance_uid: str, row: PlanRow, subject: str
 ) -> RowImages:
-    """Ask the store for the metadata of a row's series."""
-    return RowImages(
+    """Ask the store for the metadata of a row's series.
+
+    Raises
+    ------
+    RetriableError
+        ``answer-malformed``: an instance is missing that the import saw in the store. Findings
+        without it would never be made again.
+    """
+    images = RowImages(
         study_instance_uid,
         row,
         {
@@ -102,3 +107,10 @@ def read_row_images(
             for uid in row.series_instance_uids
         },
     )
+    if missing := len(set(row.sop_instance_uids) - images.wanted.keys()):
+        raise problem(
+            "answer-malformed",
+            f"the store names all but {missing} of the {len(row.sop_instance_uids)} planned"
+            f" instances of {subject}.",
+        )
+    return images

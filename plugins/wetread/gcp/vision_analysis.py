@@ -51,9 +51,8 @@ class VisionAnalysis:
         """
         annotations = dict(self._annotate(pictures))
         for frame, annotation in annotations.items():
-            notes.reasons[frame.sop_instance_uid] = (
-                "vision-refused" if annotation.error else "analysed"
-            )
+            reason = "vision-refused" if annotation.error else "analysed"
+            notes.looked_at(frame.sop_instance_uid, reason)
         # Pictures arrive in any order; findings are written in the order of the geometry.
         annotated = [(frame, annotations[frame]) for frame in sampled if frame in annotations]
         return AnalysisFindings(

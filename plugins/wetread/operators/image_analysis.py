@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,14 +76,14 @@ class AnalyzeImagesOperator(StudyOperator):
         self.log.info("Analysed %s, %s: %s", self.version, self.row["label"], result)
         return result
 
-    def _run(self, row: PlanRow, wanted: Sequence[Analysis]) -> list[Ran]:
+    def _run(self, row: PlanRow, wanted: Sequence[Analysis]) -> Iterator[Ran]:
         if not wanted:
-            return []
+            return
         from wetread.hooks.row_analysis import row_analysis
 
         records = self.records
         with row_analysis(self.installation, records, row, self.version) as analysis:
-            return analysis.run(
+            yield from analysis.run(
                 records.manifest.study_instance_uid,
                 row,
                 wanted,

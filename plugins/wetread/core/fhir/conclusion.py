@@ -129,7 +129,7 @@ def _nothing_to_analyse(findings: StudyFindings) -> str:
 
 
 def _model(analysis: AnalysisFindings) -> str:
-    return f"{analysis.source.name} {analysis.source.version}"
+    return f"{analysis.source.name} {analysis.source.version}".strip()
 
 
 def _named(seen: Finding | Candidate) -> str:
