@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -130,6 +131,27 @@ def test_a_model_that_refuses_a_series_is_named_and_the_run_succeeds(installed: 
     conclusion = pipeline.report(run_id)["conclusion"]
     assert "phantom-nodule 1 did not take these images" in conclusion
     assert "Looked for and not found" not in conclusion
+
+
+def test_each_analysis_writes_an_event_when_it_ends(
+    installed: Installed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where metrics read them; what was found before is not counted a second time."""
+    pipeline = installed.pipeline
+    installed.server.answer = predictions()
+    pipeline.upload("events", [("1.dcm", hostile.valid("model events"))])
+    (run_id,) = pipeline.intake()
+    caplog.set_level(logging.INFO, "wetread.events")
+    pipeline.run(run_id)
+    installed.server.answer = predictions(GOOD | {"images": 1})
+    pipeline.run(run_id)
+    events = [json.loads(r.getMessage()) for r in caplog.records if r.name == "wetread.events"]
+    ended = [(e["analysis"], e["outcome"]) for e in events if e["event"] == "analysis"]
+    assert ended == [
+        ("vision", "succeeded"),
+        ("phantom-nodule", "failed"),
+        ("phantom-nodule", "succeeded"),
+    ]
 
 
 def test_a_study_is_imported_and_reported_while_vertex_ai_is_away(installed: Installed) -> None:

@@ -10,6 +10,7 @@ from wetread.core.errors import RetriableError, WetreadError
 from wetread.core.events import analysis_event
 from wetread.core.findings import AnalysisFindings, AnalysisName, best_outcomes
 from wetread.core.outcomes import count_outcomes
+from wetread.notifiers.failure_event import EVENTS
 from wetread.operators.discretion import discreet
 from wetread.operators.study import StudyOperator
 
@@ -61,13 +62,13 @@ class AnalyzeImagesOperator(StudyOperator):
         wanted = [records.plan.analyses[name] for name in row.analyses if not found[name]]
         failures: list[WetreadError] = []
         for ran in self._run(row, wanted):
-            self.log.info(self._event(row, ran))
             if not isinstance(ran.result, WetreadError):
                 found[ran.analysis.id] = records.record(ran.result)
-                continue
-            self.log.warning("%s %s: %s", self.version, ran.analysis.id, ran.result)
-            if ran.analysis.is_live:
-                failures.append(ran.result)
+            else:
+                self.log.warning("%s %s: %s", self.version, ran.analysis.id, ran.result)
+                if ran.analysis.is_live:
+                    failures.append(ran.result)
+            EVENTS.info("%s", self._event(row, ran))
         if failures:
             raise next((e for e in failures if isinstance(e, RetriableError)), failures[0])
         result = _counts(
