@@ -8,22 +8,24 @@ from typing import Any
 
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.identifiers import REGION_EXTENSION
-from wetread.core.findings import CandidateKind, Finding
+from wetread.core.findings import CandidateKind, Finding, Measurement
 from wetread.core.terminology import terminology
 
-_FINDING_NAME = "AI finding"
+_FINDING_NAME = "AI finding, to be confirmed"
 
 
 @dataclass(frozen=True)
 class CandidateRow:
     """One finding or candidate in words; ``score`` and ``threshold`` lie in 0..1.
 
-    ``kind`` is finding, anomaly or object; ``kind_name`` is what people call it.
+    ``kind`` is finding, anomaly or object; ``kind_name`` is what people call it; ``size`` is what
+    was measured.
     """
 
     kind: str
     kind_name: str
     label: str
+    size: str
     score: float | None
     threshold: float | None
     image: str
@@ -52,7 +54,8 @@ def _row(observation: Resource, images: Mapping[str, str]) -> CandidateRow:
     return CandidateRow(
         kind=kind,
         kind_name=name,
-        label=", ".join([label, *_measured(components)]),
+        label=label,
+        size=", ".join(_measured(components)),
         score=components.get("score", {}).get("value"),
         threshold=components.get("threshold", {}).get("value"),
         image=_image(observation, images),
@@ -75,7 +78,7 @@ def _measured(components: Mapping[str, Resource]) -> Iterator[str]:
     concepts = terminology().concepts
     for name in terminology().measures:
         if quantity := components.get(concepts[name].code):
-            yield f"{quantity.get('value')} {quantity.get('unit')}"
+            yield Measurement(name, float(quantity["value"]), str(quantity["unit"])).words
 
 
 def _image(observation: Resource, images: Mapping[str, str]) -> str:

@@ -45,10 +45,12 @@ class ReasonRow:
 
 @dataclass(frozen=True)
 class Figure:
-    """One key image, by its number, and its caption."""
+    """One key image, by its number: what is marked on it, and where it lies in the study."""
 
     number: int
-    caption: str
+    is_finding: bool
+    title: str
+    place: str
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,14 @@ class VersionRow:
 
 @dataclass(frozen=True)
 class ReportPage:
-    """What the page says when there is a report."""
+    """What the page says when there is a report; ``missing`` names analyses that are not done."""
 
     title: str
     notice: str
     is_preliminary: bool
     facts: tuple[tuple[str, str], ...]
     conclusion: tuple[str, ...]
+    missing: tuple[str, ...]
     figures: tuple[Figure, ...]
     key_images_left_out: int
     candidates: tuple[CandidateRow, ...]
@@ -107,6 +110,7 @@ def report_page(results: StudyResults) -> ReportPage | None:
             _facts(resource, study, StudyVersion(results.claim.study_key, findings.version))
         ),
         conclusion=tuple(_conclusion(resource, findings.counts, rows)),
+        missing=tuple(map(str, sorted(findings.missing))),
         figures=tuple(_figure(image, images) for image in shown),
         key_images_left_out=len(results.key_images) - len(shown),
         candidates=candidates,
@@ -193,17 +197,20 @@ def _conclusion(
 
 def _figure(image: KeyImage, images: Mapping[str, str]) -> Figure:
     best = max(image.marked, key=lambda seen: seen.score)
-    parts = [
+    place = [
         public_modality(image.analysis.modality),
         frame_name(images, best.image.sop_instance_uid, best.image.frame_number),
-        *_marked(image.marked),
-        f"highest score {best.score:.2f}",
     ]
-    return Figure(image.number, ", ".join(part for part in parts if part))
+    return Figure(
+        number=image.number,
+        is_finding=any(isinstance(seen, Finding) for seen in image.marked),
+        title=", ".join(_marked(image.marked)),
+        place=", ".join([*filter(None, place), f"highest score {best.score:.2f}"]),
+    )
 
 
 def _marked(marked: Sequence[Finding | Candidate]) -> Iterator[str]:
-    yield from sorted({seen.label for seen in marked if isinstance(seen, Finding)})
+    yield from sorted({seen.sized_label for seen in marked if isinstance(seen, Finding)})
     if candidates := sum(isinstance(seen, Candidate) for seen in marked):
         yield counted(candidates, "anomaly candidate")
 
