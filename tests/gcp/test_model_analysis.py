@@ -6,6 +6,7 @@ import random
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -166,6 +167,23 @@ def test_findings_stand_in_the_order_of_the_geometry() -> None:
     arriving = [Picture(one, b"png") for one in reversed(frames)]
     findings = asked_about(series(3), frames, lambda _: said(0.9), pictures=arriving)
     assert [found.image for found in findings.findings] == frames
+
+
+@pytest.mark.parametrize(
+    ("path", "stored", "is_all"),
+    [
+        ((STUDY, SERIES), 2, True),
+        ((STUDY, SERIES), 3, False),
+        ((STUDY, SERIES, f"{IMAGE}.1"), 3, True),
+        ((STUDY,), 2, False),
+    ],
+)
+def test_a_model_is_told_which_images_count_where_an_address_may_hold_others(
+    path: tuple[str, ...], stored: int, is_all: bool
+) -> None:
+    """A study may have series that the analysis does not take, which nobody asked the store for."""
+    row = replace(series(2).row, sop_instance_uids=(f"{IMAGE}.1", f"{IMAGE}.2"))
+    assert replace(series(stored), row=row).is_all_of(path) is is_all
 
 
 def test_the_weights_of_a_head_are_read_once() -> None:

@@ -36,14 +36,17 @@ class RowImages:
         }
 
     def is_all_of(self, path: Sequence[str]) -> bool:
-        """Tell whether the plan wants all that the store has below an address.
+        """Tell whether the plan surely wants all that the store has below an address.
+
+        Below that of a study there may be series that the row has not.
 
         Parameters
         ----------
         path : the UIDs of the study, and of one of its series and instances, as far as it goes
         """
-        series = [self.series[path[1]]] if len(path) > 1 else self.series.values()
-        return len(path) > 2 or sum(map(len, series)) == len(self.wanted)
+        if len(path) == 1:
+            return False
+        return len(path) > 2 or len(self.series[path[1]]) == len(self._wanted_of(path[1]))
 
     def sampled(self, sampling: Sampling) -> tuple[ImageReference, ...]:
         """Return the frames to look at, series by series, each in order of its geometry."""
