@@ -98,12 +98,16 @@ class HttpApi:
 
 
 def _patience(timeout_seconds: float | None) -> tuple[Callable[..., Any], Callable[[], float]]:
-    """Return the retry policy of a call, and what says how long its next try may take."""
+    """Return the retry policy of a call, and what says how long its next try may take.
+
+    A try may take all the time that the call has; but who answers at once that he is away is not
+    asked for longer than anybody else: Airflow tries again later.
+    """
     if timeout_seconds is None:
         return RETRY, lambda: TIMEOUT_SECONDS
     end = time.monotonic() + timeout_seconds
     return (
-        RETRY.with_timeout(timeout_seconds),
+        RETRY.with_timeout(min(timeout_seconds, TIMEOUT_SECONDS)),
         lambda: max(end - time.monotonic(), _SHORTEST_TRY_SECONDS),
     )
 
