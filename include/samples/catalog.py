@@ -90,7 +90,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 outcomes(analysed=CT_SLICES),
                 findings=(_nodule_finding(),),
                 report_says=(
-                    f"Computed Tomography, chest (series 1): {_SAMPLED} images looked at.",
+                    f"Computed Tomography, chest (series 1): {_SAMPLED} images looked at by",
                 ),
                 alert=True,
                 model_findings=(_nodule_of_the_model(),),
@@ -112,7 +112,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 "DX",
                 1,
                 outcomes(analysed=1),
-                report_says=("Digital Radiography, chest (series 1): 1 image looked at.",),
+                report_says=("Digital Radiography, chest (series 1): 1 image looked at by",),
             ),
             partial(chest_dx.build, "dx-chest"),
         ),
@@ -124,7 +124,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 "DX",
                 1,
                 outcomes(analysed=1),
-                report_says=("Digital Radiography, chest (series 1): 1 image looked at.",),
+                report_says=("Digital Radiography, chest (series 1): 1 image looked at by",),
                 alert=True,
                 model_findings=(
                     ExpectedModelFinding(
@@ -143,8 +143,8 @@ def catalog() -> tuple[SampleStudy, ...]:
                 24,
                 outcomes(analysed=24),
                 report_says=(
-                    "Magnetic Resonance, head (series 1): 12 images looked at.",
-                    "Magnetic Resonance, head (series 2): 12 images looked at.",
+                    "Magnetic Resonance, head (series 1): 12 images looked at by",
+                    "Magnetic Resonance, head (series 2): 12 images looked at by",
                 ),
             ),
             partial(head_mr.build, "mr-head-two-series"),
@@ -157,7 +157,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 3,
                 outcomes(analysed=2, skipped=1),
                 report_says=(
-                    "Mammography, breast (series 1): 2 images looked at.",
+                    "Mammography, breast (series 1): 2 images looked at by",
                     "detector data for processing",
                 ),
             ),
@@ -172,7 +172,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 1,
                 outcomes(analysed=1),
                 report_says=(
-                    "Ultrasound, heart (series 1): 4 images looked at.",
+                    "Ultrasound, heart (series 1): 4 images looked at by",
                     "What lies outside the ultrasound regions is masked.",
                 ),
             ),
@@ -187,7 +187,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 1,
                 outcomes(analysed=1),
                 findings=(_metastasis_finding(),),
-                report_says=("Nuclear Medicine, entire body (series 1): 2 images looked at.",),
+                report_says=("Nuclear Medicine, entire body (series 1): 2 images looked at by",),
                 alert=True,
             ),
             partial(bone_nm.build, "nm-bone-scan"),
@@ -200,7 +200,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 brain_pt.SLICES,
                 outcomes(analysed=brain_pt.SLICES),
                 report_says=(
-                    "Positron emission tomography, brain (series 1): 12 images looked at.",
+                    "Positron emission tomography, brain (series 1): 12 images looked at by",
                     "Images declare no window",
                 ),
             ),
@@ -214,7 +214,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 biopsy_sm.LEVELS + 1,
                 outcomes(analysed=1, skipped=biopsy_sm.LEVELS),
                 report_says=(
-                    "Slide Microscopy, breast (series 1): 16 images looked at.",
+                    "Slide Microscopy, breast (series 1): 16 images looked at by",
                     "Another level of the slide's pyramid was analysed",
                     "the label of a slide",
                 ),
