@@ -85,5 +85,6 @@ def unforeseen(error: Exception) -> WetreadError:
 
     Libraries quote what they choke on, and that may be a patient's name.
     """
-    last = extract_tb(error.__traceback__)[-1]
-    return problem("unexpected", f"{type(error).__name__} in {last.name}, line {last.lineno}.")
+    kind, last = type(error).__name__, extract_tb(error.__traceback__)[-1]
+    function, line = last.name, last.lineno
+    return problem("unexpected", f"{kind} in {function}, line {line}.")

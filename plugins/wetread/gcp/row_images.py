@@ -110,10 +110,9 @@ def read_row_images(
             for uid in row.series_instance_uids
         },
     )
-    if missing := len(set(row.sop_instance_uids) - images.wanted.keys()):
+    if missing := set(row.sop_instance_uids) - images.wanted.keys():
         raise problem(
             "answer-malformed",
-            f"the store names all but {missing} of the {len(row.sop_instance_uids)} planned"
-            f" instances of {subject}.",
+            f"the store does not name {len(missing)} planned instances of {subject}.",
         )
     return images
