@@ -72,7 +72,7 @@ class _Consumer(Generic[_Item, _Result]):
             yield item
 
     def _rest(self) -> Iterator[object]:
-        while not isinstance(item := self._waiting.get(), _End):
+        while not isinstance(item := self._waiting.get(), _End | _Broken):
             yield item
 
 
