@@ -8,6 +8,7 @@ from io import BytesIO
 
 import pytest
 from pydicom import dcmread
+from tests.core.routing.cases import DEMO
 
 import samples
 from samples import SampleFile, SampleStudy, hostile
@@ -16,7 +17,13 @@ from wetread.core.outcomes import reasons
 from wetread.core.pixels.metadata import Metadata
 from wetread.core.pixels.policy import skip_reason
 from wetread.core.pixels.sampling import sampling_of, select_frames
+from wetread.core.routing.analysis import Input
+from wetread.core.routing.matching import matching_analyses
+from wetread.core.routing.table import changed_analyses, shipped_analyses
 from wetread.core.settings import Settings
+
+_WHOLE = (Input.VOLUME, Input.REFERENCE)
+"""What a model takes that reads every image of a series."""
 
 
 def reading(file: SampleFile) -> Header | Refusal:
@@ -26,9 +33,10 @@ def reading(file: SampleFile) -> Header | Refusal:
 
 
 def outcome_counts(study: SampleStudy) -> Counter[str]:
-    """Count outcomes when every image that is looked at can be decoded."""
+    """Count outcomes when every image that is looked at can be decoded, by the stack's models."""
     codes: list[str] = []
     series: dict[str, list[Metadata]] = defaultdict(list)
+    headers: dict[str, list[Header]] = defaultdict(list)
     for file in study.files():
         read = reading(file)
         if isinstance(read, Refusal):
@@ -38,11 +46,16 @@ def outcome_counts(study: SampleStudy) -> Counter[str]:
         else:
             metadata = dcmread(BytesIO(file.content), stop_before_pixels=True).to_json_dict()
             series[read.series_instance_uid].append(metadata)
+            headers[read.series_instance_uid].append(read)
     sampling = sampling_of(Settings())
-    for images in series.values():
-        looked_at = {frame.sop_instance_uid for frame in select_frames(images, sampling)}
+    table = changed_analyses(shipped_analyses(), DEMO)
+    for uid, images in series.items():
+        taken = matching_analyses(table, headers[uid])
+        sampled = {frame.sop_instance_uid for frame in select_frames(images, sampling)}
+        is_read_whole = any(a.is_live and a.input in _WHOLE for a in taken)
+        looked_at = len(images) if is_read_whole else len(sampled)
         left_out = sampling.reason_left_out(study.expected.modality)
-        codes += ["analysed"] * len(looked_at) + [left_out] * (len(images) - len(looked_at))
+        codes += ["analysed"] * looked_at + [left_out] * (len(images) - looked_at)
     return Counter(reasons()[code].outcome.value for code in codes)
 
 
