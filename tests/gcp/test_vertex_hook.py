@@ -68,7 +68,7 @@ def test_the_hooks_client_finds_endpoints(
     assert hook.access_token()() is None
 
 
-class ShortLived(Credentials):  # type: ignore[misc]
+class ShortLived(Credentials):
     """Credentials whose tokens are numbered and end after a time."""
 
     def __init__(self, life: timedelta, error: Exception | None = None) -> None:

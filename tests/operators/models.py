@@ -1,4 +1,4 @@
-"""Installations whose models answer: a real model server behind the local cloud's Vertex AI."""
+"""Installations whose models answer: a real model server, or one that a test tells what to say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.contract.conftest import RunningCloud
+from tests.contract.conftest import RunningCloud, StartCloud
+from tests.contract.model_server import ModelServer, running_model_server
 from tests.modelserver.server import RunningServer, running
 from tests.operators.conftest import connected
 from tests.operators.pipeline import CONNECTION, Pipeline
@@ -42,6 +43,21 @@ def serving(cloud: RunningCloud, folder: Path) -> Iterator[RunningServer]:
     with running(folder, *options) as server:
         cloud.admin("PUT", "model-servers", {"image": IMAGE, "url": server.url})
         yield server
+
+
+@contextmanager
+def answering(
+    start_cloud: StartCloud, folder: Path, image: str
+) -> Iterator[tuple[RunningCloud, ModelServer, Pipeline]]:
+    """Set up an installation whose models answer what a test tells them; none is deployed yet."""
+    with (
+        start_cloud(folder) as cloud,
+        running_model_server() as server,
+        connected(cloud) as pipeline,
+    ):
+        cloud.admin("PUT", "model-servers", {"image": image, "url": server.url})
+        pipeline.set_up()
+        yield cloud, server, pipeline
 
 
 @contextmanager

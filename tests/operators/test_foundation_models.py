@@ -11,9 +11,8 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1
 from tests.contract.conftest import RunningCloud, StartCloud
-from tests.contract.model_server import ModelServer, Received, running_model_server
-from tests.operators.conftest import connected
-from tests.operators.models import settings_with
+from tests.contract.model_server import ModelServer, Received
+from tests.operators.models import answering, settings_with
 from tests.operators.pipeline import Pipeline
 
 from samples import catalog
@@ -73,14 +72,8 @@ class Hospital:
 def hospital(
     start_cloud: StartCloud, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Hospital]:
-    with (
-        start_cloud(tmp_path_factory.mktemp("cloud")) as cloud,
-        running_model_server() as server,
-        connected(cloud) as pipeline,
-    ):
-        cloud.admin("PUT", "model-servers", {"image": IMAGE, "url": server.url})
-        pipeline.set_up()
-        yield Hospital(cloud, server, pipeline)
+    with answering(start_cloud, tmp_path_factory.mktemp("cloud"), IMAGE) as parts:
+        yield Hospital(*parts)
 
 
 def answers(prediction: Any) -> Any:

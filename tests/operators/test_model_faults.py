@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 from tests.contract.conftest import RunningCloud, StartCloud
-from tests.contract.model_server import ModelServer, Received, running_model_server
-from tests.operators.conftest import connected
-from tests.operators.models import IMAGE, settings_with
+from tests.contract.model_server import ModelServer, Received
+from tests.operators.models import IMAGE, answering, settings_with
 from tests.operators.pipeline import CONNECTION, Pipeline
 
 from samples import hostile
@@ -54,16 +53,12 @@ def installed(
 ) -> Iterator[Installed]:
     """An installation with one model, which answers what a test tells it."""
     with (
-        start_cloud(tmp_path_factory.mktemp("cloud")) as cloud,
-        running_model_server() as server,
-        connected(cloud) as pipeline,
+        answering(start_cloud, tmp_path_factory.mktemp("cloud"), IMAGE) as parts,
         pytest.MonkeyPatch.context() as environment,
     ):
-        cloud.admin("PUT", "model-servers", {"image": IMAGE, "url": server.url})
         environment.setenv("AIRFLOW_VAR_WETREAD_SETTINGS", settings_with({"phantom-nodule": ROW}))
-        pipeline.set_up()
         deploy_models(CONNECTION)
-        yield Installed(cloud, server, pipeline)
+        yield Installed(*parts)
 
 
 FAULTS: dict[str, tuple[Callable[[Received], tuple[int, bytes]], type[Exception]]] = {
