@@ -42,6 +42,8 @@ class Behaviour:
     contention
         Whether FHIR transactions that change one resource at the same time abort each other.
         Source: https://cloud.google.com/healthcare-api/docs/troubleshooting
+    contention_window_seconds
+        Within how long twenty such aborts make all transactions refused, for as long again.
     requests_per_minute
         Quota by method pattern (``healthcare.*.dicomStores.*``); beyond it a call answers 429.
     latency_seconds
@@ -55,6 +57,7 @@ class Behaviour:
     operation_seconds: float = 60.0
     forbid_missing: ForbidMissing = "stores"
     contention: bool = True
+    contention_window_seconds: float = 2.0
     requests_per_minute: Mapping[str, int] = field(default_factory=dict)
     latency_seconds: Mapping[str, float] = field(default_factory=dict)
     vision_computes: bool = True
@@ -139,7 +142,7 @@ def as_json(behaviour: Behaviour) -> dict[str, Any]:
 
 
 def _problem(name: str, value: object) -> str | None:
-    if name in ("index_lag_seconds", "operation_seconds"):
+    if name in ("index_lag_seconds", "operation_seconds", "contention_window_seconds"):
         return None if _is_seconds(value) else f"must be seconds from 0 to {_MAX_SECONDS:.0f}"
     if name == "forbid_missing":
         choices = get_args(ForbidMissing)

@@ -20,10 +20,8 @@ from dataclasses import dataclass
 from localcloud.behaviour import BehaviourSwitch
 from localcloud.healthcare.fhir.outcomes import FhirError
 
-# Google states neither figure; these let a client that backs off through and stop one that hammers.
+# Google states no figure; this lets a client that backs off through and stops one that hammers.
 _HEAVY_ABORTS = 20
-_HEAVY_WINDOW_SECONDS = 2.0
-_REFUSAL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,9 @@ class Contention:
             return
         aborts = self._aborts[project]
         aborts.append(now)
-        if len(aborts) == _HEAVY_ABORTS and now - aborts[0] < _HEAVY_WINDOW_SECONDS:
-            self._refused_until[project] = now + _REFUSAL_SECONDS
+        window_seconds = self._behaviour.current.contention_window_seconds
+        if len(aborts) == _HEAVY_ABORTS and now - aborts[0] < window_seconds:
+            self._refused_until[project] = now + window_seconds
             aborts.clear()
         contended = min(claim.type for _, claim in taken)
         raise _too_costly(
