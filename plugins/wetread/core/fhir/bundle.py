@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from wetread.core.errors import problem
 from wetread.core.fhir.conclusion import conclusion_lines
@@ -14,13 +14,12 @@ from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.identifiers import (
     Identifier,
     observation_identifier,
-    report_identifier,
     study_identifier,
 )
 from wetread.core.fhir.imaging_study import imaging_study
 from wetread.core.fhir.observation import observation
 from wetread.core.fhir.study import StudyFacts
-from wetread.core.fhir.subject import SubjectReference
+from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.findings import (
     AnalysisFindings,
     Candidate,
@@ -28,6 +27,9 @@ from wetread.core.findings import (
     Finding,
     StudyFindings,
 )
+
+if TYPE_CHECKING:
+    from wetread.core.fhir.filing import Filing
 
 OBSERVATION_LIMIT: Final = 1000
 """How many get their own Observation, the best first: findings, anomalies, then objects.
@@ -46,7 +48,9 @@ class _Listed:
 def build_transaction(
     findings: StudyFindings,
     facts: StudyFacts,
-    subject: SubjectReference,
+    surroundings: Surroundings,
+    filing: Filing,
+    document: bytes | None = None,
     *,
     anomaly_threshold: float | None = None,
 ) -> dict[str, Any]:
@@ -65,14 +69,14 @@ def build_transaction(
     PermanentError
         ``result-invalid``: the facts are of another study, or a resource breaks a rule of FHIR R4.
     """
-    uid = findings.study_instance_uid
+    uid, subject = findings.study_instance_uid, surroundings.subject
     if facts.study_instance_uid not in (None, uid):
         raise problem(
             "result-invalid",
             f"the DICOM store's metadata for {findings.study_key} is of another study.",
         )
     study = study_identifier(uid)
-    everything = list(_identified(findings))
+    everything = list(_identified(findings, filing.report))
     listed = sorted(everything, key=_rank)[:OBSERVATION_LIMIT]
     entries = [_entry(study, imaging_study(uid, facts, subject))]
     entries += [
@@ -94,24 +98,23 @@ def build_transaction(
         findings,
         facts,
         subject,
+        filing.report,
         study_url=study.full_url,
         observation_urls=[item.identifier.full_url for item in listed],
         conclusion=conclusion_lines(findings, facts, unlisted=len(everything) - len(listed)),
     )
-    entries.append(_entry(report_identifier(uid, findings.settings_digest), report))
+    entries.append(_entry(filing.report, report))
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     _validate(bundle, findings.study_key)
     return bundle
 
 
-def _identified(findings: StudyFindings) -> Iterator[_Listed]:
+def _identified(findings: StudyFindings, report: Identifier) -> Iterator[_Listed]:
     occurrences: Counter[Identifier] = Counter()
     for analysis in findings.analyses:
         for seen in analysis.seen:
-            first = observation_identifier(findings.study_instance_uid, analysis.source, seen, 0)
-            identifier = observation_identifier(
-                findings.study_instance_uid, analysis.source, seen, occurrences[first]
-            )
+            first = observation_identifier(report, analysis, seen, 0)
+            identifier = observation_identifier(report, analysis, seen, occurrences[first])
             occurrences[first] += 1
             yield _Listed(identifier, analysis, seen)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from wetread.core.fhir.elements import Resource, narrative, reference, without_absent
-from wetread.core.fhir.identifiers import report_identifier
+from wetread.core.fhir.identifiers import Identifier
 from wetread.core.fhir.study import StudyFacts
 from wetread.core.fhir.subject import SubjectReference
 from wetread.core.findings import StudyFindings
@@ -16,6 +16,7 @@ def diagnostic_report(
     findings: StudyFindings,
     facts: StudyFacts,
     subject: SubjectReference,
+    identifier: Identifier,
     *,
     study_url: str,
     observation_urls: Iterable[str],
@@ -26,7 +27,6 @@ def diagnostic_report(
     The categories are those of US Core's "DiagnosticReport Profile for Report and Note Exchange".
     """
     code = procedure_concept(facts.modalities, facts.body_parts)
-    identifier = report_identifier(findings.study_instance_uid, findings.settings_digest)
     return without_absent(
         {
             "resourceType": "DiagnosticReport",

@@ -12,17 +12,28 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from wetread.core.canonical import digest
-from wetread.core.findings import AnalysisSource, Candidate, Finding
+from wetread.core.findings import (
+    Absence,
+    AnalysisFindings,
+    AnalysisSource,
+    Candidate,
+    Finding,
+    StudyFindings,
+)
 from wetread.core.terminology import system
 
 BASE: Final = "https://wetread.example.org/fhir"
 RESULT_SYSTEM: Final = f"{BASE}/NamingSystem/ai-result"
+STUDY_SYSTEM: Final = f"{BASE}/NamingSystem/ai-study"
+CONTENT_SYSTEM: Final = f"{BASE}/NamingSystem/ai-content"
 MODEL_SYSTEM: Final = f"{BASE}/NamingSystem/ai-model"
 ACCESSION_SYSTEM: Final = f"{BASE}/NamingSystem/accession-number"
 PATIENT_SYSTEM: Final = f"{BASE}/NamingSystem/patient-id"
 REGION_EXTENSION: Final = f"{BASE}/StructureDefinition/image-region"
+PREDECESSOR_EXTENSION: Final = f"{BASE}/StructureDefinition/predecessor"
 
 _FULL_URL_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, BASE)
+_CLIENT_ID_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, f"{BASE}/id")
 _DIGEST_LENGTH: Final = 32
 """128 bits: enough that no two results ever share an identifier."""
 
@@ -74,35 +85,82 @@ def model_identifier(source: AnalysisSource) -> Identifier:
     return Identifier(MODEL_SYSTEM, f"{source.name}/{source.version}")
 
 
-def report_identifier(study_instance_uid: str, settings_digest: str) -> Identifier:
-    """Return the report's identifier.
+def report_identifier(report_id: str, edition: int = 0) -> Identifier:
+    """Return the identifier of one edition of a report, by which it is written and found.
 
-    It does not depend on the analyses, so that a report whose missing analysis is completed later
-    stays one report.
+    ``report_id`` names the lineage: the study, the settings and the models that opened it, and not
+    what they found.
     """
-    return _result("report", study_instance_uid, settings_digest)
+    return Identifier(RESULT_SYSTEM, _short(["report", report_id, edition]))
+
+
+def family_identifier(study_instance_uid: str) -> Identifier:
+    """Return the identifier that all reports and Tasks of a study carry.
+
+    A search by it alone finds them all, and finds what was just written: the service indexes
+    identifiers synchronously (Healthcare API, "FHIR search: consistency").
+    """
+    return Identifier(STUDY_SYSTEM, _short(["study", study_instance_uid]))
+
+
+def content_identifier(findings: StudyFindings) -> Identifier:
+    """Return the identifier of what was found, whichever version of the study found it.
+
+    Two results with the same content are the same result: a decision about one holds for the
+    other.
+    """
+    content = [
+        "content",
+        findings.study_instance_uid,
+        findings.manifest_digest,
+        sorted([str(analysis.name), analysis.digest] for analysis in findings.analyses),
+        sorted(str(name) for name in findings.missing),
+        sorted([o.series_instance_uid, o.sop_instance_uid, o.reason] for o in findings.outcomes),
+    ]
+    return Identifier(CONTENT_SYSTEM, _short(content))
+
+
+def task_identifier(report: Identifier, content: Identifier) -> Identifier:
+    """Return the identifier of the review of one content of one report."""
+    return Identifier(RESULT_SYSTEM, _short(["review", report.value, content.value]))
 
 
 def observation_identifier(
-    study_instance_uid: str, source: AnalysisSource, seen: Finding | Candidate, occurrence: int
+    report: Identifier,
+    analysis: AnalysisFindings,
+    seen: Finding | Candidate | Absence,
+    occurrence: int,
 ) -> Identifier:
-    """Return the identifier of a finding or candidate.
+    """Return the identifier of a finding, candidate or absence of one report.
 
     It says where the finding is and not how sure the model was. ``occurrence`` counts those of the
-    study that agree in all of that, from 0.
+    report that agree in all of that, from 0.
     """
-    return _result(
-        "observation",
-        study_instance_uid,
-        source.identity,
+    parts = ["observation", report.value, analysis.source.identity, *_place(analysis, seen)]
+    return Identifier(RESULT_SYSTEM, _short([*parts, occurrence]))
+
+
+def client_id(report: Identifier, content: Identifier, role: str) -> str:
+    """Return the id of a resource that cannot be found by identifier (Provenance, Binary).
+
+    Ids stand in audit logs and notifications: nothing leads from this one to a patient.
+    """
+    return str(uuid.uuid5(_CLIENT_ID_NAMESPACE, f"{role}|{report.value}|{content.value}"))
+
+
+def _place(
+    analysis: AnalysisFindings, seen: Finding | Candidate | Absence
+) -> list[str | int | dict[str, float] | None]:
+    if isinstance(seen, Absence):
+        return ["absence", seen.code, analysis.series_instance_uid]
+    return [
         str(seen.kind),
         seen.code if isinstance(seen, Finding) else seen.label,
         seen.image.sop_instance_uid,
         seen.image.frame_number,
         asdict(seen.region) if seen.region else None,
-        occurrence,
-    )
+    ]
 
 
-def _result(role: str, *parts: object) -> Identifier:
-    return Identifier(RESULT_SYSTEM, digest([role, *parts])[:_DIGEST_LENGTH])
+def _short(parts: list[Any]) -> str:
+    return digest(parts)[:_DIGEST_LENGTH]
