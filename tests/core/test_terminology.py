@@ -100,7 +100,7 @@ def test_procedures_are_specific_only_where_the_study_is() -> None:
         (TABLE.replace('source = "LOINC 18748-4"', 'source = ""'), ValueError),
         (TABLE.replace('source = "LOINC 18748-4"', ""), KeyError),
         (TABLE.replace('display = "CT Chest"', 'display = ""'), ValueError),
-        (TABLE.replace('sct = "http://snomed.info/sct"', ""), KeyError),
+        (TABLE.replace("\nsct = {", "\nscts = {"), KeyError),
         (TABLE.replace('["HEAD", "BRAIN"]', '["HEAD", "CHEST"]'), ValueError),
     ],
     ids=["no source", "no source field", "no display", "no system", "two procedures"],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 UNKNOWN_MODALITY: Final = "unknown"
 """Stands for a modality that is absent or not one of DICOM's, wherever text leaves the stores."""
@@ -21,6 +21,20 @@ class Concept:
     system: str
     code: str
     display: str
+    designator: str = field(default="", compare=False)
+    """DICOM's name of the code system (PS3.16 section 8); "" where DICOM does not use it."""
+
+    def coded(self) -> tuple[str, str, str]:
+        """Return Code Value, Coding Scheme Designator and Code Meaning (PS3.3 section 8).
+
+        Raises
+        ------
+        ValueError
+            The code is of a system that DICOM objects do not use.
+        """
+        if not self.designator:
+            raise ValueError(f"{self.code} has no DICOM coding scheme")
+        return self.code, self.designator, self.display
 
     def coding(self) -> dict[str, Any]:
         """Return the FHIR ``Coding``."""
@@ -33,9 +47,14 @@ class Concept:
 
 @dataclass(frozen=True)
 class FindingConcept(Concept):
-    """What a specialised model may find, its name in reports, and its body site if it has one."""
+    """What a specialised model may find: its name in reports, its body site if it has one.
 
-    label: str
+    ``category`` is the kind of thing that a segment of it shows (PS3.3 C.8.20.2, Segmented Property
+    Category Code Sequence).
+    """
+
+    label: str = field(kw_only=True)
+    category: Concept = field(kw_only=True)
     site: Concept | None = None
 
 
@@ -72,13 +91,13 @@ def read_terminology(text: str) -> Terminology:
         A row is empty, has no source, or gives a modality and body part their second procedure.
     """
     table = tomllib.loads(text)
-    systems = table["system"]
+    systems = {name: _System(row["uri"], row["designator"]) for name, row in table["system"].items()}
     concepts = {name: _concept(systems, row) for name, row in table["concept"].items()}
     rows = [*table["concept"].items(), *table["finding"].items()]
     if unsourced := [name for name, row in rows if not row["source"]]:
         raise ValueError(f"without a source: {unsourced}")
     return Terminology(
-        systems=MappingProxyType(systems),
+        systems=MappingProxyType({name: row.uri for name, row in systems.items()}),
         concepts=MappingProxyType(concepts),
         findings=MappingProxyType(
             {name: _finding(systems, concepts, row) for name, row in table["finding"].items()}
@@ -103,23 +122,37 @@ def read_terminology(text: str) -> Terminology:
     )
 
 
-def _concept(systems: Mapping[str, str], row: Mapping[str, str]) -> Concept:
-    concept = Concept(systems[row["system"]], row["code"], row["display"])
+class _System(NamedTuple):
+    uri: str
+    designator: str
+
+
+def _concept(systems: Mapping[str, _System], row: Mapping[str, str]) -> Concept:
+    system = systems[row["system"]]
+    concept = Concept(system.uri, row["code"], row["display"], system.designator)
     if not (concept.system and concept.code and concept.display):
         raise ValueError(f"empty field in {dict(row)}")
     return concept
 
 
 def _finding(
-    systems: Mapping[str, str], concepts: Mapping[str, Concept], row: Mapping[str, str]
+    systems: Mapping[str, _System], concepts: Mapping[str, Concept], row: Mapping[str, str]
 ) -> FindingConcept:
     known = _concept(systems, row)
     site = concepts[row["site"]] if row["site"] else None
-    return FindingConcept(known.system, known.code, known.display, row["label"], site)
+    return FindingConcept(
+        known.system,
+        known.code,
+        known.display,
+        known.designator,
+        label=row["label"],
+        category=concepts[row["category"]],
+        site=site,
+    )
 
 
 def _procedures(
-    systems: Mapping[str, str], rows: Collection[Mapping[str, Any]]
+    systems: Mapping[str, _System], rows: Collection[Mapping[str, Any]]
 ) -> dict[tuple[str, str], Concept]:
     found: dict[tuple[str, str], Concept] = {}
     for row in rows:
