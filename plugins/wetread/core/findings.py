@@ -186,7 +186,8 @@ class AnalysisFindings:
     at, for which Vision AI bills ``vision_units``. ``remarks`` are codes of ``pixels/policy.toml``:
     how the pictures were made. Burned-in text was painted over in ``masked_images``, at
     ``masked_regions`` places; because of it, or because nobody could look for it,
-    ``withheld_images`` were not sent.
+    ``withheld_images`` were not sent. ``supersedes`` is the digest of what the same analysis said
+    of the same series in the study's version before, or "" where it said nothing or the same.
     """
 
     row_id: str
@@ -208,6 +209,7 @@ class AnalysisFindings:
     masked_images: int = 0
     masked_regions: int = 0
     withheld_images: int = 0
+    supersedes: str = ""
 
     @property
     def anomalies(self) -> tuple[Candidate, ...]:
@@ -321,6 +323,7 @@ def analysis_from_json(stored: Mapping[str, Any]) -> AnalysisFindings:
         masked_images=stored["masked_images"],
         masked_regions=stored["masked_regions"],
         withheld_images=stored["withheld_images"],
+        supersedes=stored.get("supersedes", ""),
     )
 
 

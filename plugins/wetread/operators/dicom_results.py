@@ -28,7 +28,8 @@ class WriteDicomResultsOperator(StudyResultOperator):
         return {"key_images": written}
 
     def _write_key_image(self, analysis: AnalysisFindings) -> bool:
-        from wetread.core.dicom.key_image import best_image, build_key_image
+        from wetread.core.dicom.key_image import build_key_image
+        from wetread.core.dicom.names import best_image
         from wetread.core.pixels.modalities import prepare_frame
         from wetread.core.pixels.modalities.contract import options_of
         from wetread.core.pixels.reading import read_instance

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from wetread.core.claim import Claim
-from wetread.core.dicom.key_image import best_image, key_image_uids
+from wetread.core.dicom.key_image import key_image_uids
+from wetread.core.dicom.names import best_image
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.identifiers import report_identifier, study_identifier
 from wetread.core.findings import AnalysisFindings, Candidate, Finding, StudyFindings
@@ -60,15 +61,13 @@ class Report:
             ),
         )
         return tuple(
-            KeyImage(number, tuple(image), analysis, *self._uids(image[0], analysis))
+            KeyImage(number, tuple(image), analysis, *key_image_uids(self._study_uid, analysis))
             for number, (image, analysis) in enumerate(ranked, 1)
         )
 
-    def _uids(self, seen: Finding | Candidate, analysis: AnalysisFindings) -> tuple[str, str]:
-        image = seen.image
-        return key_image_uids(
-            self.findings.study_instance_uid, analysis, image.sop_instance_uid, image.frame_number
-        )
+    @property
+    def _study_uid(self) -> str:
+        return self.findings.study_instance_uid
 
 
 class StudyResults:

@@ -18,7 +18,8 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from tests.core.dicom.cases import ANALYSIS, CANDIDATES, NODULE, PIXELS, key_image, source
 from tests.core.pixels.cases import WHEEL, file_of
 
-from wetread.core.dicom.key_image import best_image, build_key_image
+from wetread.core.dicom.key_image import build_key_image
+from wetread.core.dicom.names import best_image
 from wetread.core.dicom.ownership import is_own_result
 from wetread.core.errors import PermanentError
 from wetread.core.findings import AnalysisSource, Finding
@@ -75,11 +76,6 @@ class TestBytes:
         one, other = built(), built(**changes)
         assert one.SOPInstanceUID != other.SOPInstanceUID
         assert one.SeriesInstanceUID != other.SeriesInstanceUID
-
-    def test_another_image_of_the_same_findings_joins_the_series(self) -> None:
-        one, other = built(), built(source(SOPInstanceUID="1.2.3.5"))
-        assert one.SOPInstanceUID != other.SOPInstanceUID
-        assert one.SeriesInstanceUID == other.SeriesInstanceUID
 
 
 class TestHeader:

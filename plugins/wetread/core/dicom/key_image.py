@@ -6,7 +6,6 @@ structured reports nor segmentations.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -18,10 +17,10 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from wetread.core.dicom.drawing import draw_key_image
 from wetread.core.dicom.geometry import patient_orientation, pixel_aspect
+from wetread.core.dicom.names import ResultKind, result_name
 from wetread.core.dicom.ownership import MANUFACTURER
 from wetread.core.dicom.source import copy_context, referenced_image
 from wetread.core.dicom.timestamps import stamp
-from wetread.core.dicom.uids import derive_uid
 from wetread.core.errors import problem
 from wetread.core.findings import AnalysisFindings, Candidate, Finding
 
@@ -33,38 +32,10 @@ _LONG_STRING_CHARACTERS = 64
 """The length of LO (PS3.5 table 6.2-1)."""
 
 
-def best_image(analysis: AnalysisFindings) -> list[Finding | Candidate]:
-    """Return what is marked on the frame that holds the highest score; the first such frame."""
-
-    def frame(seen: Finding | Candidate) -> tuple[str, int]:
-        return (seen.image.sop_instance_uid, seen.image.frame_number)
-
-    groups: dict[tuple[str, int], list[Finding | Candidate]] = defaultdict(list)
-    for seen in analysis.marked:
-        groups[frame(seen)].append(seen)
-    return max(groups.values(), key=lambda group: max(c.score for c in group), default=[])
-
-
-def key_image_uids(
-    study_instance_uid: str, analysis: AnalysisFindings, sop_instance_uid: str, frame_number: int
-) -> tuple[str, str]:
-    """Return the SeriesInstanceUID and SOPInstanceUID of the key image of one frame.
-
-    ``sop_instance_uid`` and ``frame_number`` name the source; whoever has the findings can thus
-    find the object without a search.
-    """
-    model = analysis.source
-    identity = (
-        study_instance_uid,
-        model.name,
-        model.version,
-        model.settings_digest,
-        analysis.digest,
-    )
-    return (
-        derive_uid(*identity, "key-image-series"),
-        derive_uid(*identity, "key-image", sop_instance_uid, str(frame_number)),
-    )
+def key_image_uids(study_instance_uid: str, analysis: AnalysisFindings) -> tuple[str, str]:
+    """Return the SeriesInstanceUID and SOPInstanceUID of the key image of ``analysis``."""
+    name = result_name(study_instance_uid, analysis.digest, ResultKind.KEY_IMAGE)
+    return name.series_instance_uid, name.sop_instance_uid
 
 
 def build_key_image(
@@ -101,7 +72,7 @@ def build_key_image(
         _caption(analysis),
         pixel_aspect=pixel_aspect(source, frame_number),
     )
-    image = _secondary_capture(source, picture, frame_number, analysis)
+    image = _secondary_capture(source, picture, analysis)
     copy_context(source, image)
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.ConversionType = "WSD"
@@ -116,7 +87,7 @@ def build_key_image(
 
 
 def _secondary_capture(
-    source: Dataset, picture: npt.NDArray[np.uint8], frame_number: int, analysis: AnalysisFindings
+    source: Dataset, picture: npt.NDArray[np.uint8], analysis: AnalysisFindings
 ) -> Dataset:
     from highdicom.sc import SCImage
 
@@ -124,9 +95,7 @@ def _secondary_capture(
     if not all(uids):
         raise problem("result-invalid", "The source of a key image lacks its study or SOP UID.")
     model = analysis.source
-    series_uid, instance_uid = key_image_uids(
-        str(source.StudyInstanceUID), analysis, str(source.SOPInstanceUID), frame_number
-    )
+    series_uid, instance_uid = key_image_uids(str(source.StudyInstanceUID), analysis)
     # Patient and study are copied later, as they stand: highdicom would judge them and log what it
     # dislikes, a patient's name for one.
     reference = Dataset()
