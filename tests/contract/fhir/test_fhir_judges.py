@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +15,9 @@ from tests.contract.fhir.fhir_client import (
     refer,
     urn,
 )
+from tests.contract.fhir.judgement import judged
 
 R4 = "https://hl7.org/fhir/R4/validation.html"
-_ENVIRONMENT = Path(__file__).resolve().parents[3] / ".venvs/judges"
-_PYTHON = _ENVIRONMENT / "bin/python"
-_PACKAGE = "google/fhir/r4/data/hl7.fhir.r4.core.tgz"
-_TIMEOUT_SECONDS = 60.0
 # Where pyrofile 0.3.0 is mistaken: by document, what it says and what R4 says.
 _MISTAKEN = {
     # Responses may have no fullUrl, and what is absent names no version.
@@ -36,11 +29,8 @@ _MISTAKEN = {
     "capabilities": {"profile.element.cardinality.max"},
 }
 _JUDGED_TYPES = frozenset({"Binary", "Observation"})
-_INVALID = {"resourceType": "Observation", "status": "nonsense", "code": {"text": "x"}}
-
-
-def _core_package() -> Path | None:
-    return next(_ENVIRONMENT.glob(f"lib*/python*/site-packages/{_PACKAGE}"), None)
+_UNBOUND = {"resourceType": "Observation", "status": "nonsense", "code": {"text": "x"}}
+_WITHOUT_CODE = {"resourceType": "Observation", "status": "final"}
 
 
 def _narrated(resource: dict[str, Any]) -> dict[str, Any]:
@@ -94,48 +84,40 @@ def _shortened(statement: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def verdict(new_store: Callable[..., FhirClient]) -> dict[str, Any]:
     """The verdict on one of each answer, and on something that is wrong on purpose."""
-    package = _core_package()
-    if package is None or not _PYTHON.exists():
-        reason = "needs pyrofile-validator, which requirements-judges.lock installs"
-        if os.environ.get("WETREAD_REQUIRE_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
     fhir = new_store()
     documents = answers(fhir)
-    judged = documents["resource"]
-    job = {
-        "documents": {**documents, "invalid": _INVALID},
+    resource = documents["resource"]
+    rest = {
         "base": fhir.base,
         "inputs": {
             "resourceType": "Patient",
-            "resourceId": judged["id"],
-            "versionId": judged["meta"]["versionId"],
+            "resourceId": resource["id"],
+            "versionId": resource["meta"]["versionId"],
             "searchParam": "family",
             "searchValue": "Doe",
         },
     }
-    script = Path(__file__).with_name("pyrofile_judge.py")
-    done = subprocess.run(
-        [str(_PYTHON), str(script), str(package)],
-        input=json.dumps(job),
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_SECONDS,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    return judged({**documents, "unbound": _UNBOUND, "without code": _WITHOUT_CODE}, rest)
 
 
 @pytest.mark.rule("fhir.judged.answers", R4)
 def test_every_answer_is_valid_r4(verdict: dict[str, Any]) -> None:
-    errors = dict(verdict["errors"])
+    errors = dict(verdict["pyrofile"])
     # The judge sees what is wrong, so its silence means something.
-    assert errors.pop("invalid")
+    assert errors.pop("unbound")
+    assert errors.pop("without code")
     standing = {
         name: [item for item in found if item["code"] not in _MISTAKEN.get(name, set())]
         for name, found in errors.items()
     }
     assert {name: found for name, found in standing.items() if found} == {}
+
+
+@pytest.mark.rule("fhir.judged.answers", R4)
+def test_every_answer_is_read_without_a_loss(verdict: dict[str, Any]) -> None:
+    issues = dict(verdict["fhirkit"])
+    assert issues.pop("without code")
+    assert {name: found for name, found in issues.items() if found} == {}
 
 
 @pytest.mark.rule("fhir.judged.rest", "https://hl7.org/fhir/R4/http.html")
