@@ -38,7 +38,7 @@ _DIGEST_LENGTH: Final = 32
 """128 bits: enough that no two results ever share an identifier."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Identifier:
     """A business identifier, by which a resource is found, updated and referred to."""
 

@@ -12,12 +12,15 @@ from pydicom.datadict import tag_for_keyword
 
 from wetread.core.dicom.ownership import MANUFACTURER
 from wetread.core.fhir.elements import plain_text
-from wetread.core.fhir.identifiers import PATIENT_SYSTEM, Identifier
+from wetread.core.fhir.identifiers import Identifier
+from wetread.core.fhir.site import Site
 from wetread.core.fhir.times import dicom_datetime
 
-_Value = TypeVar("_Value", str, int)
+_Value = TypeVar("_Value", str, int, Identifier)
 _LARGEST_UNSIGNED_INT: Final = 2**31 - 1
 """FHIR R4, datatype unsignedInt."""
+
+_UNKNOWN_SITE: Final = Site()
 
 Metadata = Mapping[str, Any]
 """One instance in the DICOM JSON model (PS3.18 Annex F)."""
@@ -34,12 +37,18 @@ class InstanceFacts:
 
 @dataclass(frozen=True)
 class SeriesFacts:
-    """One stored series and its instances, in the order of their numbers."""
+    """One stored series and its instances, in the order of their numbers.
+
+    ``laterality`` is R, L or B: the one of all its images. ``started`` is a FHIR dateTime.
+    """
 
     series_instance_uid: str
     modality: str | None = None
     number: int | None = None
     body_part: str | None = None
+    laterality: str | None = None
+    started: str | None = None
+    description: str | None = None
     instances: tuple[InstanceFacts, ...] = ()
 
 
@@ -54,7 +63,7 @@ class StudyFacts:
     study_instance_uid: str | None = None
     started: str | None = None
     description: str | None = None
-    accession_number: str | None = None
+    accession: Identifier | None = None
     patient: Identifier | None = None
     series: tuple[SeriesFacts, ...] = ()
 
@@ -71,27 +80,28 @@ class StudyFacts:
         return sum(len(series.instances) for series in self.series)
 
 
-def study_facts(metadata: Sequence[Metadata]) -> StudyFacts:
+def study_facts(metadata: Sequence[Metadata], site: Site = _UNKNOWN_SITE) -> StudyFacts:
     """Read the answer to a DICOMweb "retrieve study metadata", whatever the order of its instances.
 
     Objects that Wetread stored are left out, so that its results do not change the study they are
-    about. Where instances disagree on the study, the most frequent value counts.
+    about. Where instances disagree on the study, the most frequent value counts; ``site`` says
+    what headers do not.
     """
     instances = [
         instance for instance in metadata if _text(instance, "Manufacturer") != MANUFACTURER
     ]
-    patients = {patient for instance in instances if (patient := _patient(instance))}
+    patients = {patient for i in instances if (patient := _patient(i, site))}
     return StudyFacts(
         study_instance_uid=_most_frequent(_text(i, "StudyInstanceUID") for i in instances),
-        started=_most_frequent(_started(i) for i in instances),
+        started=_most_frequent(_started(i, "Study", site) for i in instances),
         description=_most_frequent(_text(i, "StudyDescription") for i in instances),
-        accession_number=_most_frequent(_text(i, "AccessionNumber") for i in instances),
+        accession=_most_frequent(_accession(i, site) for i in instances),
         patient=patients.pop() if len(patients) == 1 else None,
-        series=_series(instances),
+        series=_series(instances, site),
     )
 
 
-def _series(metadata: Iterable[Metadata]) -> tuple[SeriesFacts, ...]:
+def _series(metadata: Iterable[Metadata], site: Site) -> tuple[SeriesFacts, ...]:
     grouped: dict[str, list[Metadata]] = {}
     for instance in metadata:
         if uid := _text(instance, "SeriesInstanceUID"):
@@ -102,6 +112,9 @@ def _series(metadata: Iterable[Metadata]) -> tuple[SeriesFacts, ...]:
             modality=_most_frequent(_text(i, "Modality") for i in members),
             number=_most_frequent(_number(i, "SeriesNumber") for i in members),
             body_part=_most_frequent(_text(i, "BodyPartExamined") for i in members),
+            laterality=_laterality(members),
+            started=_most_frequent(_started(i, "Series", site) for i in members),
+            description=_most_frequent(_text(i, "SeriesDescription") for i in members),
             instances=_instances(members),
         )
         for uid, members in grouped.items()
@@ -119,32 +132,58 @@ def _instances(metadata: Iterable[Metadata]) -> tuple[InstanceFacts, ...]:
     return tuple(sorted(instances, key=lambda i: _order(i.number, i.sop_instance_uid)))
 
 
+def _laterality(metadata: Iterable[Metadata]) -> str | None:
+    """Return the side, of the image (0020,0062) or else of the series (0020,0060).
+
+    None where the images are of several sides, or one does not say: the wrong side does harm.
+    """
+    sides = {_text(i, "ImageLaterality") or _text(i, "Laterality") for i in metadata}
+    return sides.pop() if len(sides) == 1 else None
+
+
 def _order(number: int | None, uid: str) -> tuple[bool, int, str]:
     return number is None, number or 0, uid
 
 
-def _started(instance: Metadata) -> str | None:
+def _started(instance: Metadata, level: str, site: Site) -> str | None:
     return dicom_datetime(
-        _text(instance, "StudyDate"),
-        _text(instance, "StudyTime"),
+        _text(instance, f"{level}Date"),
+        _text(instance, f"{level}Time"),
         _text(instance, "TimezoneOffsetFromUTC"),
+        site.time_zone,
     )
 
 
-def _patient(instance: Metadata) -> Identifier | None:
+def _patient(instance: Metadata, site: Site) -> Identifier | None:
     """Name the patient by ID and issuer: an ID is unique at its issuer only (PS3.3 C.2.2)."""
     value = _text(instance, "PatientID")
     if value is None:
         return None
-    qualifiers = _first(instance, "IssuerOfPatientIDQualifiersSequence")
-    if isinstance(qualifiers, Mapping) and _text(qualifiers, "UniversalEntityIDType") == "ISO":
-        oid = _text(qualifiers, "UniversalEntityID")
-        if oid:
-            return Identifier(f"urn:oid:{oid}", value)
+    if oid := _oid(instance, "IssuerOfPatientIDQualifiersSequence"):
+        return Identifier(oid, value)
     issuer = _text(instance, "IssuerOfPatientID")
     return Identifier(
-        f"{PATIENT_SYSTEM}/{quote(issuer, safe='')}" if issuer else PATIENT_SYSTEM, value
+        f"{site.patient_system}/{quote(issuer, safe='')}" if issuer else site.patient_system, value
     )
+
+
+def _accession(instance: Metadata, site: Site) -> Identifier | None:
+    """Name the order by its number and issuer (PS3.3 C.7.2.1)."""
+    value = _text(instance, "AccessionNumber")
+    if value is None:
+        return None
+    return Identifier(
+        _oid(instance, "IssuerOfAccessionNumberSequence") or site.accession_system, value
+    )
+
+
+def _oid(instance: Metadata, keyword: str) -> str | None:
+    """Return the OID of an issuer (PS3.3 10.14, HL7v2 Hierarchic Designator), as a FHIR system."""
+    issuer = _first(instance, keyword)
+    if isinstance(issuer, Mapping) and _text(issuer, "UniversalEntityIDType") == "ISO":
+        oid = _text(issuer, "UniversalEntityID")
+        return f"urn:oid:{oid}" if oid else None
+    return None
 
 
 def _first(instance: Metadata, keyword: str) -> Any:
