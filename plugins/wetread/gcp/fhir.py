@@ -1,15 +1,18 @@
-"""A Cloud Healthcare FHIR R4 store: identifier searches and transactions."""
+"""A Cloud Healthcare FHIR R4 store: identifier searches, conditional creates, transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from wetread.core.canonical import canonical_json
 from wetread.core.errors import problem
 from wetread.gcp.http import HttpApi, json_body
 
 _FHIR_JSON = "application/fhir+json;charset=utf-8"
+_PAGE = "1000"
+"""The most resources on a page (Cloud Healthcare API, "FHIR search", ``_count``)."""
 
 
 class FhirClient:
@@ -22,9 +25,6 @@ class FhirClient:
     def find(self, resource_type: str, criterion: str, subject: str) -> dict[str, Any] | None:
         """Return the one resource that carries an identifier, or nothing.
 
-        Searches by identifier alone read what was just written; the service indexes all other
-        parameters later (Cloud Healthcare API, "FHIR search", consistency).
-
         Parameters
         ----------
         criterion
@@ -35,22 +35,82 @@ class FhirClient:
         PermanentError
             ``identifier-ambiguous``: several resources carry the identifier.
         """
-        call = "healthcare.fhirStores.fhir.search"
-        response = self._api.send(
-            "GET",
-            f"{self._base}/{resource_type}",
-            params={"identifier": criterion, "_count": "2"},
-            headers={"Prefer": "handling=strict", "Accept": _FHIR_JSON},
-            call=call,
-            subject=subject,
-        )
-        entries = json_body(response, call, subject).get("entry", [])
-        if len(entries) > 1:
+        found, _ = self._search(resource_type, {"identifier": criterion, "_count": "2"}, subject)
+        if len(found) > 1:
             raise problem(
                 "identifier-ambiguous",
                 f"{resource_type} resources share the identifier of {subject}.",
             )
-        return entries[0]["resource"] if entries else None
+        return found[0] if found else None
+
+    def find_all(self, resource_type: str, criterion: str, subject: str) -> list[dict[str, Any]]:
+        """Return all resources that carry an identifier.
+
+        Parameters
+        ----------
+        criterion
+            ``system|value``, escaped for a search.
+        """
+        asked: dict[str, str] | None = {"identifier": criterion, "_count": _PAGE}
+        resources = []
+        while asked:
+            found, asked = self._search(resource_type, asked, subject)
+            resources += found
+        return resources
+
+    def ensure(
+        self, resource_type: str, criterion: str, resource: Mapping[str, Any], subject: str
+    ) -> dict[str, Any]:
+        """Return the one resource that carries an identifier; create it where there is none.
+
+        It is created on the condition that there still is none (FHIR R4, "Conditional create"), so
+        that workers that meet here make one.
+
+        Raises
+        ------
+        PermanentError
+            ``identifier-ambiguous``: several resources carry the identifier.
+        """
+        found = self.find(resource_type, criterion, subject)
+        if found:
+            return found
+        call = "healthcare.fhirStores.fhir.create"
+        response = self._api.send(
+            "POST",
+            f"{self._base}/{resource_type}",
+            headers={
+                "Content-Type": _FHIR_JSON,
+                "Accept": _FHIR_JSON,
+                "If-None-Exist": f"identifier={quote(criterion, safe=':/')}",
+            },
+            data=canonical_json(resource),
+            call=call,
+            subject=subject,
+            accept_status=(200, 201),
+        )
+        return dict(json_body(response, call, subject))
+
+    def _search(
+        self, resource_type: str, asked: Mapping[str, str], subject: str
+    ) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
+        """Return a page of a search by identifier, and what to ask for the next one.
+
+        Searches by identifier alone read what was just written; the service indexes all other
+        parameters later (Cloud Healthcare API, "FHIR search", consistency).
+        """
+        call = "healthcare.fhirStores.fhir.search"
+        response = self._api.send(
+            "GET",
+            f"{self._base}/{resource_type}",
+            params=asked,
+            headers={"Prefer": "handling=strict", "Accept": _FHIR_JSON},
+            call=call,
+            subject=subject,
+        )
+        page = json_body(response, call, subject)
+        links = {link["relation"]: link["url"] for link in page.get("link", [])}
+        following = dict(parse_qsl(urlsplit(links["next"]).query)) if "next" in links else None
+        return [entry["resource"] for entry in page.get("entry", [])], following
 
     def read_all(self, references: Sequence[str], subject: str) -> list[dict[str, Any]]:
         """Return the resources behind literal references, in their order, without the missing ones.

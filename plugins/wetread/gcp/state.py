@@ -9,7 +9,7 @@
 ``studies/<key>/v<n>/import.json``                   what the store refused; written once
 ``studies/<key>/findings/<digest>/<row> <id>.json``  what an analysis of a plan row found; once
 ``studies/<key>/v<n>/alerts/<alert id>.json``        an alert that was published
-``studies/<key>/v<n>/report.json``                   the version's report is being written, or is
+``studies/<key>/v<n>/report.json``                   which report the version writes, or wrote; once
 ``studies/<key>/v<n>/summary.json``                  how the version ended
 ``heads/<name>``                                     weights for a foundation model's embeddings
 ``pictures/<key>/<row>/<try>/<number>.png``          a picture too large for a request, for a while
@@ -33,6 +33,7 @@ from wetread.core.findings import (
 )
 from wetread.core.identity import KeyRing, StudyVersion, parse_run_id
 from wetread.core.manifest import Manifest, manifest_from_json
+from wetread.core.report_lineage import BegunReport, begun_report_from_json
 from wetread.gcp.storage import Bucket
 
 
@@ -180,18 +181,36 @@ class StudyState:
         name = _version(study, f"alerts/{alert_id}")
         self.bucket.create_json(name, {"message_id": message_id}, f"alert of {study}")
 
-    def begin_report(self, study: StudyVersion) -> None:
-        """Remember that the report of ``study`` is being written: it supersedes earlier ones."""
-        self.bucket.create_json(_version(study, "report"), {}, f"report of {study}")
+    def begin_report(self, study: StudyVersion, begun: BegunReport) -> BegunReport:
+        """Fix which report ``study`` writes, for good; from now on it supersedes earlier versions.
+
+        Return what was fixed before, if it was.
+        """
+        stored = self.bucket.create_json(
+            _version(study, "report"), begun.as_json(), f"report of {study}"
+        )
+        return begun_report_from_json(stored.value)
+
+    def find_begun_report(self, study: StudyVersion) -> BegunReport | None:
+        """Return which report ``study`` writes, or nothing while it has not begun."""
+        stored = self.bucket.read_json(_version(study, "report"), f"report of {study}")
+        return begun_report_from_json(stored.value) if stored else None
+
+    def earlier_reports(self, study: StudyVersion) -> list[BegunReport]:
+        """Return the reports that earlier versions have begun, newest first."""
+        versions = reversed(self.claim(study.study_key).versions)
+        begun = (
+            self.find_begun_report(StudyVersion(study.study_key, earlier.version))
+            for earlier in versions
+            if earlier.version < study.version
+        )
+        return [report for report in begun if report]
 
     def is_superseded(self, study: StudyVersion) -> bool:
         """Tell whether a later version, which is about the whole study, has begun its report."""
         return any(
             later.version > study.version
-            and self.bucket.read_json(
-                _version(StudyVersion(study.study_key, later.version), "report"),
-                f"report of {study.study_key} v{later.version}",
-            )
+            and self.find_begun_report(StudyVersion(study.study_key, later.version))
             for later in self.claim(study.study_key).versions
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from wetread.core.canonical import digest
@@ -11,8 +11,10 @@ from wetread.core.findings import AnalysisFindings, AnalysisName, StudyFindings,
 from wetread.core.identity import StudyVersion
 from wetread.core.manifest import Manifest
 from wetread.core.plan import Plan, findings_before_analysis, make_plan
+from wetread.core.report_lineage import Basis, BegunReport, begin_report
 from wetread.core.settings import Settings
 from wetread.gcp.state import StudyState
+from wetread.gcp.superseded import superseded_by
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,52 @@ class StudyRecords:
         return self.state.find_findings(self.study.study_key, self._digest(name), name)
 
     def record(self, findings: AnalysisFindings) -> AnalysisFindings:
-        """Write the findings of an analysis; the first writer wins."""
+        """Write the findings of an analysis, and what they supersede; the first writer wins."""
         digest_of = self._digest(findings.name)
-        return self.state.record_findings(self.study.study_key, digest_of, findings)
+        complete = replace(findings, supersedes=superseded_by(findings, self))
+        return self.state.record_findings(self.study.study_key, digest_of, complete)
 
     def findings(self) -> StudyFindings:
         """Return the study's findings: what the live analyses that succeeded found, merged."""
         before = findings_before_analysis(self.manifest, self.plan, self.plan.digest)
         return merge(before, self._shown())
 
+    @property
+    def report_id(self) -> str | None:
+        """The id of the report that the version writes, or nothing while it has not begun."""
+        begun = self.state.find_begun_report(self.study)
+        return begun.report_id if begun else None
+
+    def begin_report(self) -> BegunReport:
+        """Fix which of the study's reports this version writes; the first answer holds."""
+        begun = begin_report(
+            self.manifest.study_instance_uid, self._basis, self.state.earlier_reports(self.study)
+        )
+        return self.state.begin_report(self.study, begun)
+
+    @property
+    def _basis(self) -> Basis:
+        models = self.manifest.models
+        return Basis(
+            settings_digest=self.plan.settings_digest,
+            analyses={
+                analysis.id: digest([self.plan.digest_of(analysis.id), models.get(analysis.id, "")])
+                for _, analysis in self.plan.shown()
+            },
+        )
+
     def _shown(self) -> Iterator[AnalysisFindings]:
         for row, analysis in self.plan.shown():
             if found := self.find(AnalysisName(row.row_id, analysis.id)):
                 yield found
+
+    @cached_property
+    def earlier(self) -> tuple[StudyRecords, ...]:
+        """The records of the versions before this one, newest first, each read where it is used."""
+        return tuple(
+            replace(self, study=StudyVersion(self.study.study_key, number))
+            for number in range(self.study.version - 1, 0, -1)
+        )
 
     def _digest(self, name: AnalysisName) -> str:
         """Return the digest that names what a model, under its settings, found in a content.

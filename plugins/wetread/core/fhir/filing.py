@@ -102,11 +102,24 @@ def file_result(
     )
 
 
+def latest_edition(family: Iterable[Resource], report_id: str) -> Resource | None:
+    """Return the newest edition of a report that is in the store, if there is any."""
+    editions = _editions(_of_type(family, "DiagnosticReport"), report_id)
+    return editions[-1] if editions else None
+
+
+def result_references(report: Resource) -> list[str]:
+    """Return the literal references to a report's Observations."""
+    return [item["reference"] for item in report.get("result", []) if "reference" in item]
+
+
 def _editions(reports: Sequence[Resource], report_id: str | None) -> list[Resource]:
     """Return a lineage's editions as they are in the store, up to the first that is open."""
     editions: list[Resource] = []
-    for edition in count() if report_id else ():
-        name = report_identifier(report_id or "", edition)
+    if report_id is None:
+        return editions
+    for edition in count():
+        name = report_identifier(report_id, edition)
         found = next((report for report in reports if _carries(report, name)), None)
         if found is None:
             break
@@ -117,7 +130,7 @@ def _editions(reports: Sequence[Resource], report_id: str | None) -> list[Resour
 
 
 def _results_of(report: Resource, family: Iterable[Resource]) -> Iterable[Resource]:
-    references = {item["reference"] for item in report.get("result", [])}
+    references = set(result_references(report))
     return (one for one in _of_type(family, "Observation") if _literal(one) in references)
 
 
