@@ -91,7 +91,7 @@ def read_terminology(text: str) -> Terminology:
         A row is empty, has no source, or gives a modality and body part their second procedure.
     """
     table = tomllib.loads(text)
-    systems = {name: _System(row["uri"], row["designator"]) for name, row in table["system"].items()}
+    systems = {name: _System(**row) for name, row in table["system"].items()}
     concepts = {name: _concept(systems, row) for name, row in table["concept"].items()}
     rows = [*table["concept"].items(), *table["finding"].items()]
     if unsourced := [name for name, row in rows if not row["source"]]:

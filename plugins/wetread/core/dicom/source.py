@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydicom import Dataset
 
+from wetread.core.terminology import concept
+
 _PATIENT_AND_STUDY = (
     "SpecificCharacterSet",
     "PatientName",
@@ -45,9 +47,6 @@ _SERIES_AND_IMAGE = (
 
 _LATERALITY_DECIDERS = ("BodyPartExamined", "Laterality", "ImageLaterality")
 
-_SOURCE_IMAGE = ("121322", "DCM", "Source image for image processing operation")
-"""CID 7202."""
-
 
 def copy_context(source: Dataset, target: Dataset) -> None:
     """Copy patient, study and what stays true of the image, exactly as the source has it."""
@@ -68,6 +67,8 @@ def referenced_image(source: Dataset, frame_number: int) -> Dataset:
     if int(source.get("NumberOfFrames") or 1) > 1:
         item.ReferencedFrameNumber = frame_number
     purpose = Dataset()
-    purpose.CodeValue, purpose.CodingSchemeDesignator, purpose.CodeMeaning = _SOURCE_IMAGE
+    purpose.CodeValue, purpose.CodingSchemeDesignator, purpose.CodeMeaning = concept(
+        "source-image"
+    ).coded()
     item.PurposeOfReferenceCodeSequence = [purpose]
     return item
