@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wetread.core.alerts.rules import Rule, alert_rules
+from wetread.core.alerts.rules import Rule, most_urgent
 from wetread.core.canonical import digest
 from wetread.core.findings import AnalysisFindings, AnalysisSource, StudyFindings
 from wetread.core.terminology import public_modality
@@ -44,7 +44,7 @@ def critical_alerts(
     the most urgent first.
     """
     best: dict[tuple[AnalysisSource, str], Alert] = {}
-    for source, alert in _raised(findings, alert_rules() if rules is None else rules):
+    for source, alert in _raised(findings, rules):
         key = source, alert.finding_code
         if key not in best or alert.score > best[key].score:
             best[key] = alert
@@ -52,12 +52,11 @@ def critical_alerts(
 
 
 def _raised(
-    findings: StudyFindings, rules: Sequence[Rule]
+    findings: StudyFindings, rules: Sequence[Rule] | None
 ) -> Iterator[tuple[AnalysisSource, Alert]]:
     for analysis in findings.analyses:
         for seen in analysis.seen:
-            rule = next((r for r in rules if r.concerns(seen, analysis.source)), None)
-            if rule:
+            if rule := most_urgent(seen, analysis.source, rules):
                 yield analysis.source, _alert(findings, analysis, rule, seen.score)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -52,9 +52,31 @@ class Rule:
 @cache
 def alert_rules() -> tuple[Rule, ...]:
     """Return the rules that ship with Wetread."""
-    return read_rules(
-        files("wetread.core.alerts").joinpath("alerts.toml").read_text(encoding="utf-8")
-    )
+    return read_rules(_shipped_table())
+
+
+@cache
+def review_due_seconds() -> int:
+    """Return how soon somebody must have looked at a result that raises no alert."""
+    due_seconds = tomllib.loads(_shipped_table())["review"]["due_seconds"]
+    if not isinstance(due_seconds, int) or due_seconds <= 0:
+        raise ValueError("the due_seconds of a review must be positive")
+    return due_seconds
+
+
+def most_urgent(
+    seen: Finding | Candidate, source: AnalysisSource, rules: Sequence[Rule] | None = None
+) -> Rule | None:
+    """Return the most urgent of the rules that something meets, if any.
+
+    ``rules`` are those of ``alerts.toml`` unless others are given, the most urgent first.
+    """
+    known = alert_rules() if rules is None else rules
+    return next((rule for rule in known if rule.concerns(seen, source)), None)
+
+
+def _shipped_table() -> str:
+    return files("wetread.core.alerts").joinpath("alerts.toml").read_text(encoding="utf-8")
 
 
 def read_rules(text: str) -> tuple[Rule, ...]:
