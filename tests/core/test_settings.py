@@ -31,12 +31,20 @@ The table of analyses is not among them: a plan says what it uses of it.
 """
 
 
-def changed(value: Any) -> Any:
-    """Return another valid value of the same type."""
-    if value == Settings().burned_in_text:
-        return "withhold"
-    if value == Settings().sampling:
-        return "CT=every:4"
+RULED: dict[str, Any] = {
+    "burned_in_text": "withhold",
+    "sampling": "CT=every:4",
+    "time_zone": "Europe/Vienna",
+    "organization": "General Hospital",
+}
+"""Other valid values of settings that do not take any text."""
+
+
+def changed(name: str) -> Any:
+    """Return another valid value of a setting."""
+    value = getattr(Settings(), name)
+    if name in RULED:
+        return RULED[name]
     if isinstance(value, bool):
         return not value
     if isinstance(value, dict):
@@ -57,7 +65,7 @@ def test_an_empty_variable_means_the_defaults() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_can_be_set_alone(name: str) -> None:
-    value = changed(getattr(Settings(), name))
+    value = changed(name)
     read = settings_from_json(json.dumps({name: value}))
     assert getattr(read, name) == value
     others = set(NAMES) - {name}
@@ -66,7 +74,7 @@ def test_every_setting_can_be_set_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_digest_changes_with_settings_of_the_analysis_and_no_others(name: str) -> None:
-    read = settings_from_json(json.dumps({name: changed(getattr(Settings(), name))}))
+    read = settings_from_json(json.dumps({name: changed(name)}))
     is_other = read.analysis_digest != Settings().analysis_digest
     assert is_other == (name in CHANGE_FINDINGS)
 
@@ -152,3 +160,26 @@ def test_a_version_that_was_sealed_without_a_table_has_the_shipped_one() -> None
     sealed = {k: v for k, v in Settings().analysis.items() if k != "analyses"}
     later = Settings(analyses=NODULE_LIVE)
     assert later.with_analysis(sealed).analysis_table == shipped_analyses()
+
+
+@pytest.mark.parametrize("name", ["patient_system", "accession_system"])
+@pytest.mark.parametrize("system", ["", "hospital", "urn:", "urn:oid:1.2 3", "https://h|x", ":x"])
+def test_a_system_of_numbers_is_an_absolute_uri(name: str, system: str) -> None:
+    assert f"{name} must be an absolute URI" in refusal(json.dumps({name: system}))
+
+
+@pytest.mark.parametrize(
+    "zone", ["CEST?", "Europe", "Europe/Nowhere", "../etc/passwd", "/etc", " "]
+)
+def test_a_time_zone_is_one_that_there_is(zone: str) -> None:
+    assert "time_zone must be" in refusal(json.dumps({"time_zone": zone}))
+
+
+@pytest.mark.parametrize("name", [" ", "two\nlines", " General Hospital"])
+def test_an_organization_is_one_line(name: str) -> None:
+    assert "organization must be" in refusal(json.dumps({"organization": name}))
+
+
+def test_a_site_reads_headers_by_its_settings() -> None:
+    site = Settings(patient_system="urn:oid:1.2", time_zone="Europe/Vienna").site
+    assert (site.patient_system, site.time_zone) == ("urn:oid:1.2", "Europe/Vienna")

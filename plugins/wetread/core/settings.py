@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import cached_property
@@ -10,6 +11,10 @@ from typing import Any
 
 from wetread.core.canonical import digest
 from wetread.core.errors import problem
+from wetread.core.fhir.elements import plain_text
+from wetread.core.fhir.identifiers import ACCESSION_SYSTEM, PATIENT_SYSTEM
+from wetread.core.fhir.site import Site
+from wetread.core.fhir.times import is_time_zone
 from wetread.core.pixels.burned_in.rules import TextPolicy
 from wetread.core.pixels.sampling_rules import parse_overrides
 from wetread.core.routing.table import (
@@ -65,6 +70,16 @@ class Settings:
     model_image: str = ""
     """URI of the container image of the models that ``platform_setup`` deploys; empty: none."""
 
+    patient_system: str = PATIENT_SYSTEM
+    """Identifier system of patient numbers whose issuer a header does not name: a URI."""
+    accession_system: str = ACCESSION_SYSTEM
+    """Identifier system of accession numbers whose issuer a header does not name: a URI."""
+    time_zone: str = ""
+    """IANA name of the zone of times without an offset, such as `Europe/Vienna`; empty: such a
+    study has a date and no time."""
+    organization: str = ""
+    """Name of the organization that the reports are issued by; empty: they name none."""
+
     def __post_init__(self) -> None:
         for name in _POSITIVE:
             if getattr(self, name) < 1:
@@ -79,10 +94,25 @@ class Settings:
             raise problem(
                 "settings-invalid", "sampling must hold rules such as CT=every:4 US=key:8."
             ) from None
+        self._check_site()
         try:
             _ = self.analysis_table
         except ValueError as fault_in_a_row:
             raise problem("settings-invalid", f"analyses: {fault_in_a_row}") from None
+
+    def _check_site(self) -> None:
+        for name in ("patient_system", "accession_system"):
+            if not _ABSOLUTE_URI.fullmatch(getattr(self, name)):
+                raise problem("settings-invalid", f"{name} must be an absolute URI.")
+        if self.time_zone and not is_time_zone(self.time_zone):
+            raise problem("settings-invalid", "time_zone must be an IANA name: Europe/Vienna.")
+        if self.organization != plain_text(self.organization):
+            raise problem("settings-invalid", "organization must be one line of text.")
+
+    @property
+    def site(self) -> Site:
+        """What this installation says of numbers and times whose headers leave it out."""
+        return Site(self.patient_system, self.accession_system, self.time_zone)
 
     @cached_property
     def analysis_table(self) -> AnalysisTable:
@@ -121,6 +151,9 @@ class Settings:
         taken_out = dict.fromkeys(shipped_analyses()) if "analyses" in sealed else {}
         return replace(self, **kept | {"analyses": {**taken_out, **rows}})
 
+
+_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s|]+")
+"""FHIR R4, Identifier.system; a bar would end it in a search."""
 
 _POSITIVE = (
     "quiet_period_seconds",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _DATE = re.compile(r"\d{8}", re.ASCII)
 _TIME = re.compile(r"(\d{2})(\d{2})(\d{2})?(?:\.(\d{1,6}))?", re.ASCII)
@@ -35,6 +35,15 @@ def dicom_datetime(
     if zone is None:
         return day.isoformat()
     return f"{day.isoformat()}T{clock[0].isoformat()}{clock[1]}{zone}"
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether the IANA database of this machine knows a zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # of a folder, a path, no file
+        return False
+    return True
 
 
 def seconds_later(moment: str, seconds: int) -> str:
