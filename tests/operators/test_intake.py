@@ -128,7 +128,7 @@ def test_study_that_another_system_stored_is_read(pipeline: Pipeline) -> None:
 def test_own_results_start_nothing(pipeline: Pipeline) -> None:
     pipeline.upload("ward", nodule())
     (run_id,) = pipeline.intake()
-    assert pipeline.run(run_id)["write_dicom_results"] == {"key_images": 1}
+    assert pipeline.run(run_id)["write_dicom_results"]["key_images"] == 1
 
     assert pipeline.intake() == []
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from wetread.core.errors import problem
 from wetread.gcp.http import HttpApi, json_body
-from wetread.gcp.multipart import parts, parts_with_headers
+from wetread.gcp.multipart import joined, parts, parts_with_headers
 from wetread.gcp.retries import BROKEN_TRANSFER
+from wetread.gcp.store_transaction import NotStored, not_stored
 
 SOP_INSTANCE_UID = "00080018"
 """The tag of SOPInstanceUID, as DICOM JSON writes it."""
@@ -31,6 +32,8 @@ _UNCOMPRESSED = "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
 _ALL_AS_STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 _FRAMES_AS_STORED = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+
+_STORE = "healthcare.dicomStores.studies.storeInstances"
 
 _CHUNK_BYTES = 2**20
 
@@ -76,6 +79,20 @@ class DicomWebClient:
         """Return the DICOM JSON of every instance of a series."""
         path = f"studies/{study_instance_uid}/series/{series_instance_uid}"
         return self._metadata(path, "studies.series", subject)
+
+    def instance_metadata(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        sop_instance_uid: str,
+        subject: str,
+    ) -> dict[str, Any] | None:
+        """Return the DICOM JSON of an instance, or nothing when the store does not hold it."""
+        path = f"studies/{study_instance_uid}/series/{series_instance_uid}"
+        found = self._metadata(
+            f"{path}/instances/{sop_instance_uid}", "studies.series.instances", subject
+        )
+        return next(iter(found), None)
 
     def _metadata(self, path: str, resource: str, subject: str) -> list[dict[str, Any]]:
         call = f"healthcare.dicomStores.{resource}.retrieveMetadata"
@@ -242,6 +259,37 @@ class DicomWebClient:
         if not self.offer_instance(study_instance_uid, blob, subject):
             raise problem("result-conflict", f"the DICOM store did not take {subject}.")
 
+    def store_instances(
+        self, study_instance_uid: str, blobs: Sequence[bytes], subject: str
+    ) -> tuple[NotStored, ...]:
+        """Store Part 10 files in a study with one request; return those that it did not take.
+
+        The others are stored: Google answers 409 as soon as one is not. The same bytes again count
+        as stored, so a request whose answer was lost is simply repeated.
+        Source: https://cloud.google.com/healthcare-api/docs/dicom#store_transaction
+
+        Raises
+        ------
+        RetriableError
+            ``answer-malformed``: the answer says 409 and names no instance.
+        """
+        content_type, body = joined("application/dicom", blobs)
+        response = self._api.send(
+            "POST",
+            f"{self._base}/studies/{study_instance_uid}",
+            headers={"Content-Type": content_type, "Accept": "application/dicom+json"},
+            data=body,
+            call=_STORE,
+            subject=subject,
+            accept_status=(200, 409),
+        )
+        if response.status_code == 200:
+            return ()
+        refused = tuple(not_stored(json_body(response, _STORE, subject)))
+        if not refused:
+            raise problem("answer-malformed", f"{_STORE} names no failed instance of {subject}.")
+        return refused
+
     def offer_instance(self, study_instance_uid: str, blob: bytes, subject: str) -> bool:
         """Store one Part 10 file in a study; return whether the store took it or had it."""
         response = self._api.send(
@@ -249,7 +297,7 @@ class DicomWebClient:
             f"{self._base}/studies/{study_instance_uid}",
             headers={"Content-Type": "application/dicom", "Accept": "application/dicom+json"},
             data=blob,
-            call="healthcare.dicomStores.studies.storeInstances",
+            call=_STORE,
             subject=subject,
             accept_status=(200, *_REFUSED),
         )

@@ -1,10 +1,11 @@
-"""The parts of a ``multipart/related`` answer, one after another, while it arrives (RFC 2387)."""
+"""Bodies of ``multipart/related`` (RFC 2387): answers part by part while they arrive, requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from email import message_from_bytes
 from email.message import Message
+from uuid import uuid4
 
 _HEADERS_END = b"\r\n\r\n"
 
@@ -41,6 +42,15 @@ def parts_with_headers(
             searched, is_first = 0, False
         # A delimiter may lie across two chunks.
         searched = max(len(held) - len(delimiter), 0)
+
+
+def joined(media_type: str, contents: Sequence[bytes]) -> tuple[str, bytes]:
+    """Return the content type and the body of a request with one part per item of ``contents``."""
+    boundary = uuid4().hex
+    head = f"--{boundary}\r\nContent-Type: {media_type}\r\n\r\n".encode()
+    body = b"".join(piece for content in contents for piece in (head, content, b"\r\n"))
+    content_type = f'multipart/related; type="{media_type}"; boundary={boundary}'
+    return content_type, body + f"--{boundary}--\r\n".encode()
 
 
 def _boundary(content_type: str) -> bytes:

@@ -12,23 +12,20 @@ from pydicom.dataset import Dataset
 from wetread.core.dicom.geometry import pixel_aspect
 from wetread.core.findings import ImageReference
 from wetread.core.pixels.burned_in.gate import WITHHELD_REASONS, TextGate
-from wetread.core.pixels.decoding import TRANSFER_SYNTAX_UNSUPPORTED, decoded_size_bytes
+from wetread.core.pixels.decoding import TRANSFER_SYNTAX_UNSUPPORTED
 from wetread.core.pixels.encoding import encode_png
 from wetread.core.pixels.errors import PixelError
 from wetread.core.pixels.geometry import number_of_frames
 from wetread.core.pixels.metadata import Metadata, text
 from wetread.core.pixels.modalities import Options, prepare_frame
-from wetread.core.pixels.partial import partial_header, with_frames
 from wetread.core.pixels.reading import read_instance
 from wetread.core.pixels.squares import PIXELS_SQUARED, with_square_pixels
 from wetread.gcp.concurrency import ahead
 from wetread.gcp.dicomweb import DicomWebClient
+from wetread.gcp.stored_frames import decoded_by_store, frames_alone
 
 _STREAMED_SHARE = 0.5
 """From this share of a series on, one request for all of it moves less than one per instance."""
-
-_TRANSCODED_LIMIT_BYTES = 2**28
-"""A larger instance is not asked for uncompressed: it comes whole, for a few of its frames."""
 
 _FEW_SHARE = 0.5
 """Below this share of an instance's frames, asking for them one by one moves less."""
@@ -147,19 +144,7 @@ class SeriesImages:
         self, study_instance_uid: str, frames: _Frames, metadata: Metadata
     ) -> list[Picture]:
         """Return pictures of frames fetched one by one; none where the whole instance is needed."""
-        numbers = [frame.frame_number for frame in frames]
-        header = partial_header(metadata, numbers)
-        if header is None:
-            return []
-        uid, series_uid = frames[0].sop_instance_uid, frames[0].series_instance_uid
-        answer = self.dicomweb.retrieve_frames(
-            study_instance_uid, series_uid, uid, numbers, self.subject
-        )
-        if answer is None:
-            return []
-        syntax, contents = answer
-        stored_syntax = text(metadata, "AvailableTransferSyntaxUID")
-        dataset = with_frames(header, contents, syntax or stored_syntax)
+        dataset = frames_alone(self.dicomweb, study_instance_uid, frames, metadata, self.subject)
         if dataset is None:
             return []
         pictures = [
@@ -173,21 +158,10 @@ class SeriesImages:
         pictures = [self._picture(dataset, frame) for frame in frames]
         if all(picture.reason != TRANSFER_SYNTAX_UNSUPPORTED for picture in pictures):
             return pictures
-        decoded = self._decoded_by_store(study_instance_uid, dataset, frames[0])
-        return [self._picture(decoded, frame) for frame in frames] if decoded else pictures
-
-    def _decoded_by_store(
-        self, study_instance_uid: str, dataset: Dataset, frame: ImageReference
-    ) -> Dataset | None:
-        if decoded_size_bytes(dataset) > _TRANSCODED_LIMIT_BYTES:
-            return None
-        blob = self.dicomweb.retrieve_transcoded(
-            study_instance_uid, frame.series_instance_uid, frame.sop_instance_uid, self.subject
+        decoded = decoded_by_store(
+            self.dicomweb, study_instance_uid, dataset, frames[0], self.subject
         )
-        try:
-            return read_instance(blob) if blob else None
-        except PixelError:
-            return None
+        return [self._picture(decoded, frame) for frame in frames] if decoded else pictures
 
     def _picture(
         self, dataset: Dataset, frame: ImageReference, place: int | None = None

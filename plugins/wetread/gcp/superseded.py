@@ -37,8 +37,8 @@ def _before(
     for records in earlier:
         if series.isdisjoint(h.series_instance_uid for h in records.manifest.instances):
             return
-        for row in records.plan.rows:
-            if analysis_id in row.analyses and not series.isdisjoint(row.series_instance_uids):
+        for row, analysis in records.plan.shown():
+            if analysis.id == analysis_id and not series.isdisjoint(row.series_instance_uids):
                 found = records.find(AnalysisName(row.row_id, analysis_id))
                 if found and found.images:
                     yield found

@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from wetread.core.errors import RetriableError, WetreadError
 from wetread.operators.study import StudyResultOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from wetread.core.findings import AnalysisFindings
-
 
 class WriteDicomResultsOperator(StudyResultOperator):
-    """Store a key image for every series with an anomaly candidate (STOW-RS).
+    """Store what each analysis found as DICOM objects of the study (STOW-RS).
 
-    The object's UIDs and bytes follow from the findings alone, so the store takes a repeated one
-    as the same. "AI - not for diagnosis" is burned into the image.
+    An analysis that looked at images gets a structured report, and as its findings call for it a
+    segmentation, bulk annotations, a key image and a key object selection. UIDs and bytes follow
+    from the findings and the source images alone, so the store takes repeated objects as the same.
+    One analysis whose objects cannot be written leaves those of the others alone.
 
-    Returns ``{"key_images": …}``.
+    Returns ``{"structured_reports", "segmentations", "bulk_annotations", "key_images",
+    "key_object_selections"}``: the objects that are in the store.
+
+    Raises
+    ------
+    WetreadError
+        What the first analysis met whose objects could not be written, after the others are; the
+        log names each.
     """
 
     def write(self, context: Context) -> dict[str, int]:
-        findings = self.records.findings()
-        written = sum(self._write_key_image(analysis) for analysis in findings.analyses)
-        self.log.info("Wrote %s key images for %s", written, self.version)
-        return {"key_images": written}
+        from wetread.core.dicom.results import ResultKind
+        from wetread.gcp.dicom_results import DicomResults
 
-    def _write_key_image(self, analysis: AnalysisFindings) -> bool:
-        from wetread.core.dicom.key_image import build_key_image
-        from wetread.core.dicom.names import best_image
-        from wetread.core.pixels.modalities import prepare_frame
-        from wetread.core.pixels.modalities.contract import options_of
-        from wetread.core.pixels.reading import read_instance
-
-        marked = best_image(analysis)
-        if not marked:
-            return False
-        image, subject = marked[0].image, f"key image of {self.version} {analysis.row_id}"
-        dicomweb = self.installation.dicomweb
-        uid = self.records.manifest.study_instance_uid
-        source = read_instance(
-            dicomweb.retrieve_instance(
-                uid, image.series_instance_uid, image.sop_instance_uid, subject
-            )
+        records = self.records
+        results = DicomResults(
+            dicomweb=self.installation.dicomweb,
+            study_instance_uid=records.manifest.study_instance_uid,
+            held=Counter(header.series_instance_uid for header in records.manifest.instances),
+            settings=records.settings,
+            subject=str(self.version),
         )
-        options = options_of(self.records.settings)
-        rendered = prepare_frame(source, image.frame_number, options)
-        blob = build_key_image(source, rendered.pixels, marked, analysis)
-        dicomweb.store_instance(uid, blob, subject)
-        return True
+        found: Counter[str] = Counter()
+        failures: list[WetreadError] = []
+        for analysis in records.findings().analyses:
+            try:
+                written = results.write(analysis)
+            except WetreadError as error:
+                self.log.warning("%s %s: %s", self.version, analysis.name, error)
+                failures.append(error)
+                continue
+            found.update(name.kind for name in written.names)
+            if written.kept:
+                self.log.info(
+                    "Kept %s objects of %s %s as another release wrote them.",
+                    written.kept,
+                    self.version,
+                    analysis.name,
+                )
+        if failures:
+            raise next((e for e in failures if isinstance(e, RetriableError)), failures[0])
+        counts = {
+            "structured_reports": found[ResultKind.STRUCTURED_REPORT],
+            "segmentations": found[ResultKind.SEGMENTATION],
+            "bulk_annotations": found[ResultKind.ANNOTATIONS],
+            "key_images": found[ResultKind.KEY_IMAGE],
+            "key_object_selections": found[ResultKind.KEY_OBJECTS],
+        }
+        self.log.info("Wrote DICOM objects for %s: %s", self.version, counts)
+        return counts
