@@ -59,6 +59,7 @@ HARMLESS = {
     "read.description": "our own words for how a model broke its contract",
     "wrong_weights": "a field of a table of weights, and what is wrong",
     "reason": "what Vertex AI says of a model that it cannot deploy",
+    "what": "our own words for what is wrong with a store",
     "seconds": "a length of time",
     "type(error).__name__": "the name of a type",
     "fault_in_a_row": "a row and field of the analysis table, and what is wrong",

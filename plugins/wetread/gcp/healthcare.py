@@ -149,7 +149,5 @@ class HealthcareClient:
         )
 
 
-_IMMUTABLE = frozenset(
-    {"version", "disableReferentialIntegrity", "disableResourceVersioning", "enableUpdateCreate"}
-)
-"""FHIR store fields that cannot be patched (enableUpdateCreate could; ours never changes)."""
+_IMMUTABLE = frozenset({"version", "disableReferentialIntegrity", "disableResourceVersioning"})
+"""FHIR store fields that cannot be patched (healthcare.v1 discovery document, FhirStore)."""

@@ -103,20 +103,39 @@ class Platform:
         Raises
         ------
         PermanentError
-            ``not-found`` for what is missing; ``request-rejected`` for a store whose immutable
-            configuration is not ours.
+            ``not-found`` for what is missing; ``store-unsuitable`` for what is there and cannot be
+            relied on.
         """
-        store = self.healthcare.get_store(self.dataset, "fhirStores", self.settings.fhir_store)
-        if store.get("version") != "R4" or store.get("disableReferentialIntegrity"):
-            raise problem("request-rejected", "the FHIR store is not R4 with integrity checks.")
+        self._validate_fhir_store()
         dicom = self.healthcare.get_store(self.dataset, "dicomStores", self.settings.dicom_store)
         topics = [config["pubsubTopic"] for config in dicom.get("notificationConfigs", [])]
         if self._topic(self.settings.study_events_topic) not in topics:
-            raise problem("request-rejected", "the DICOM store does not notify intake.")
+            raise problem("store-unsuitable", "the DICOM store does not notify intake.")
         for name in (self.settings.incoming_bucket, self.settings.state_bucket):
             with translated("storage.buckets.get", f"bucket {name}"):
                 if not self.storage.get_bucket(name, **OPTIONS).versioning_enabled:
-                    raise problem("request-rejected", f"bucket {name} keeps no versions.")
+                    raise problem("store-unsuitable", f"bucket {name} keeps no versions.")
+
+    def _validate_fhir_store(self) -> None:
+        """Name what is wrong with the store, and whether it can be set right as it is."""
+        name = self.settings.fhir_store
+        store = self.healthcare.get_store(self.dataset, "fhirStores", name)
+        for is_wrong, what in (
+            (store.get("version") != "R4", "is not of version R4"),
+            (store.get("disableReferentialIntegrity"), "does not check references"),
+            (store.get("disableResourceVersioning"), "keeps no versions of resources"),
+        ):
+            if is_wrong:
+                raise problem(
+                    "store-unsuitable",
+                    f"the FHIR store {name} {what}, which cannot be changed: name another one in "
+                    "the setting fhir_store.",
+                )
+        if not store.get("enableUpdateCreate"):
+            raise problem(
+                "store-unsuitable",
+                f"the FHIR store {name} takes no ids of its clients (enableUpdateCreate).",
+            )
 
     def _create_topic(self, name: str) -> list[str]:
         with (
@@ -180,7 +199,13 @@ class Platform:
         return f"projects/{self.project}/topics/{name}"
 
 
-_FHIR_STORE: Mapping[str, Any] = {"version": "R4", "defaultSearchHandlingStrict": True}
+_FHIR_STORE: Mapping[str, Any] = {
+    "version": "R4",
+    "defaultSearchHandlingStrict": True,
+    "enableUpdateCreate": True,
+}
+"""Provenance and Binary have no identifier to be found by: they are written under ids of ours,
+which a store takes only with ``enableUpdateCreate`` (FhirStore of the Healthcare API)."""
 
 
 def _lifecycle_rules(*, is_incoming: bool) -> Sequence[dict[str, Any]]:
