@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,19 +16,13 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from wetread.core.dicom.drawing import draw_key_image
 from wetread.core.dicom.geometry import patient_orientation, pixel_aspect
+from wetread.core.dicom.model import equipment
 from wetread.core.dicom.names import ResultKind, result_name
-from wetread.core.dicom.ownership import MANUFACTURER
-from wetread.core.dicom.source import copy_context, referenced_image
-from wetread.core.dicom.timestamps import stamp
-from wetread.core.errors import problem
+from wetread.core.dicom.sealing import seal
+from wetread.core.dicom.series import series_arguments
+from wetread.core.dicom.source import copy_image_facts, referenced_image
+from wetread.core.dicom.stand_in import stand_in
 from wetread.core.findings import AnalysisFindings, Candidate, Finding
-
-SERIES_DESCRIPTION = "AI key image - not for clinical use"
-SERIES_NUMBER = 9003
-"""Far above the numbers that modalities use, so that viewers list the series last."""
-
-_LONG_STRING_CHARACTERS = 64
-"""The length of LO (PS3.5 table 6.2-1)."""
 
 
 def key_image_uids(study_instance_uid: str, analysis: AnalysisFindings) -> tuple[str, str]:
@@ -73,17 +66,14 @@ def build_key_image(
         pixel_aspect=pixel_aspect(source, frame_number),
     )
     image = _secondary_capture(source, picture, analysis)
-    copy_context(source, image)
+    copy_image_facts(source, image)
     image.ImageType = ["DERIVED", "SECONDARY"]
     image.ConversionType = "WSD"
     image.BurnedInAnnotation = "YES"
     image.PatientOrientation = patient_orientation(source, frame_number)
     image.DerivationDescription = "AI findings drawn on an 8-bit picture of the source image"
     image.SourceImageSequence = [referenced_image(source, frame_number)]
-    stamp(image, analysis.created_at, source.get("TimezoneOffsetFromUTC"))
-    stream = BytesIO()
-    image.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()
+    return seal(image, source, analysis)
 
 
 def _secondary_capture(
@@ -91,15 +81,8 @@ def _secondary_capture(
 ) -> Dataset:
     from highdicom.sc import SCImage
 
-    uids = [source.get(name) for name in ("StudyInstanceUID", "SOPClassUID", "SOPInstanceUID")]
-    if not all(uids):
-        raise problem("result-invalid", "The source of a key image lacks its study or SOP UID.")
-    model = analysis.source
-    series_uid, instance_uid = key_image_uids(str(source.StudyInstanceUID), analysis)
-    # Patient and study are copied later, as they stand: highdicom would judge them and log what it
-    # dislikes, a patient's name for one.
-    reference = Dataset()
-    reference.StudyInstanceUID = source.StudyInstanceUID
+    reference = stand_in(source)
+    name = result_name(reference.StudyInstanceUID, analysis.digest, ResultKind.KEY_IMAGE)
     image: Dataset = SCImage.from_ref_dataset(
         ref_dataset=reference,
         pixel_array=picture,
@@ -107,14 +90,8 @@ def _secondary_capture(
         bits_allocated=8,
         coordinate_system="PATIENT",
         patient_orientation=("L", "P"),
-        series_instance_uid=series_uid,
-        series_number=SERIES_NUMBER,
-        series_description=SERIES_DESCRIPTION,
-        sop_instance_uid=instance_uid,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=_long_string(model.name),
-        software_versions=_long_string(model.version),
+        **series_arguments(name),
+        **equipment(analysis.source),
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
     return image
@@ -124,8 +101,3 @@ def _caption(analysis: AnalysisFindings) -> str:
     source = analysis.source
     time = datetime.fromisoformat(analysis.created_at).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     return f"{source.name} {source.version}, {time} UTC. Preliminary, not for clinical use."
-
-
-def _long_string(text: str) -> str:
-    printable = "".join(c if c.isascii() and c.isprintable() and c != "\\" else "?" for c in text)
-    return printable[:_LONG_STRING_CHARACTERS]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydicom import Dataset
 
+from wetread.core.dicom.stand_in import is_multi_frame
 from wetread.core.terminology import concept
 
 _PATIENT_AND_STUDY = (
-    "SpecificCharacterSet",
     "PatientName",
     "PatientID",
     "IssuerOfPatientID",
@@ -34,6 +36,14 @@ _PATIENT_AND_STUDY = (
 )
 """Modules Patient and General Study (PS3.3 C.7.1.1, C.7.2.1), as the store knows them."""
 
+_SPECIMEN = (
+    "ContainerIdentifier",
+    "IssuerOfTheContainerIdentifierSequence",
+    "ContainerTypeCodeSequence",
+    "SpecimenDescriptionSequence",
+)
+"""Module Specimen (PS3.3 C.7.6.22), without which nobody knows whose tissue a slide shows."""
+
 _SERIES_AND_IMAGE = (
     "BodyPartExamined",
     "Laterality",
@@ -49,14 +59,33 @@ _LATERALITY_DECIDERS = ("BodyPartExamined", "Laterality", "ImageLaterality")
 
 
 def copy_context(source: Dataset, target: Dataset) -> None:
-    """Copy patient, study and what stays true of the image, exactly as the source has it."""
-    for keyword in (*_PATIENT_AND_STUDY, *_SERIES_AND_IMAGE):
-        if keyword in source:
-            target[keyword] = source[keyword]
-    if "SpecificCharacterSet" in target and target["SpecificCharacterSet"].is_empty:
-        del target.SpecificCharacterSet
+    """Copy patient and study as the source has them; their text is encoded in UTF-8.
+
+    DICOM JSON holds text without the encoding that it had, and words of a model may need any.
+    """
+    _copy(source, target, _PATIENT_AND_STUDY)
+    target.SpecificCharacterSet = "ISO_IR 192"
+
+
+def copy_image_facts(source: Dataset, target: Dataset) -> None:
+    """Copy what stays true of an image made from another."""
+    _copy(source, target, (*_SERIES_AND_IMAGE, *_SPECIMEN))
     if not any(target.get(keyword) for keyword in _LATERALITY_DECIDERS):
         target.Laterality = ""  # type 2C: a body part that may be paired, and an unknown side
+
+
+def copy_specimen(source: Dataset, target: Dataset) -> None:
+    """Copy whose tissue it is that annotations are about."""
+    _copy(source, target, _SPECIMEN)
+
+
+def _copy(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
+    for keyword in keywords:
+        if keyword in source:
+            # Values that were never looked at still have the encoding of their file.
+            for item in source[keyword].value if source[keyword].VR == "SQ" else ():
+                item.decode()
+            target[keyword] = source[keyword]
 
 
 def referenced_image(source: Dataset, frame_number: int) -> Dataset:
@@ -64,7 +93,7 @@ def referenced_image(source: Dataset, frame_number: int) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = source.SOPClassUID
     item.ReferencedSOPInstanceUID = source.SOPInstanceUID
-    if int(source.get("NumberOfFrames") or 1) > 1:
+    if is_multi_frame(source):
         item.ReferencedFrameNumber = frame_number
     purpose = Dataset()
     purpose.CodeValue, purpose.CodingSchemeDesignator, purpose.CodeMeaning = concept(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from pydicom import Dataset
 
-_DATES = ("InstanceCreationDate", "SeriesDate", "ContentDate", "DateOfSecondaryCapture")
-_TIMES = ("InstanceCreationTime", "SeriesTime", "ContentTime", "TimeOfSecondaryCapture")
+_EVERYWHERE = ("InstanceCreation", "Series", "Content")
+_OF_SECONDARY_CAPTURE = ("DateOfSecondaryCapture", "TimeOfSecondaryCapture")
 _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
 
 
@@ -30,9 +30,12 @@ def stamp(dataset: Dataset, created_at: str, offset_from_utc: str | None = None)
         shift = timedelta(hours=int(hours), minutes=int(minutes))
         moment = moment.astimezone(timezone(-shift if sign == "-" else shift))
         dataset.TimezoneOffsetFromUTC = matched.group()
-    for keyword in _DATES:
-        setattr(dataset, keyword, moment.strftime("%Y%m%d"))
-    for keyword in _TIMES:
-        setattr(dataset, keyword, moment.strftime("%H%M%S"))
+    date, time = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S")
+    for event in _EVERYWHERE:
+        setattr(dataset, f"{event}Date", date)
+        setattr(dataset, f"{event}Time", time)
+    for keyword, value in zip(_OF_SECONDARY_CAPTURE, (date, time), strict=True):
+        if keyword in dataset:
+            setattr(dataset, keyword, value)
     for equipment in dataset.get("ContributingEquipmentSequence") or []:
         equipment.ContributionDateTime = moment.strftime("%Y%m%d%H%M%S")
