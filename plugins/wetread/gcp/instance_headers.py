@@ -14,15 +14,13 @@ from wetread.core.findings import ImageReference
 from wetread.core.pixels.decoding import PIXEL_KEYWORDS
 from wetread.core.pixels.errors import PixelError
 from wetread.core.pixels.metadata import Metadata, text
+from wetread.core.pixels.partial import is_cut
 from wetread.core.pixels.reading import read_instance
 from wetread.gcp.concurrency import ahead
 from wetread.gcp.dicomweb import DicomWebClient
 
 _HEADERS_PER_REQUEST = 10
 """A request costs about what moving so many headers does: decides between instance and series."""
-
-_TILES_IN_ORDER = "TILED_FULL"
-"""Dimension Organization Type of slides whose frames need no functional groups (C.7.6.17.3)."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,7 @@ class InstanceHeaders:
         yield from ahead(self.concurrency, ask, wanted)
 
     def _header(self, image: ImageReference, metadata: Metadata) -> Dataset:
-        header = data_set(metadata)
-        return self._whole_header(image) if _is_cut(header) else header
+        return self._whole_header(image) if is_cut(metadata) else data_set(metadata)
 
     def _whole_header(self, image: ImageReference) -> Dataset:
         blob = self.dicomweb.retrieve_instance(
@@ -115,16 +112,3 @@ def data_set(metadata: Metadata) -> Dataset:
             with suppress(Exception):  # pydicom raises many kinds on malformed values
                 header.update(Dataset.from_json({tag: element}))
     return header
-
-
-def _is_cut(header: Dataset) -> bool:
-    """Tell whether the store left out functional groups, as Google does from 1 MiB on.
-
-    Source: https://cloud.google.com/healthcare-api/docs/dicom#metadata_resources
-    """
-    return (
-        ("SharedFunctionalGroupsSequence" in header or "DimensionIndexSequence" in header)
-        and "PerFrameFunctionalGroupsSequence" not in header
-        and header.get("DimensionOrganizationType") != _TILES_IN_ORDER
-        and int(header.get("NumberOfFrames") or 1) > 1
-    )

@@ -14,7 +14,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRBigEndian
 
-from wetread.core.pixels.metadata import Metadata, integer, values
+from wetread.core.pixels.geometry import number_of_frames
+from wetread.core.pixels.metadata import Metadata, integer, text, values
 
 _GROUPS = ("0008", "0018", "0028", "0048", "2050", "5200")
 """What displaying an image depends on: modality, regions, pixel description, functional groups."""
@@ -22,6 +23,9 @@ _PER_FRAME = "52009230"
 _UNUSED = ("00282000",)
 """The ICC profile (0028,2000), which is left alone and often too large for metadata."""
 _WHOLE_SAMPLES_BITS = (8, 16)
+_BESIDE_FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "DimensionIndexSequence")
+_TILES_IN_ORDER = "TILED_FULL"
+"""Dimension Organization Type of slides whose frames need no functional groups (C.7.6.17.3)."""
 
 
 def partial_header(metadata: Metadata, frame_numbers: Sequence[int]) -> Dataset | None:
@@ -30,7 +34,7 @@ def partial_header(metadata: Metadata, frame_numbers: Sequence[int]) -> Dataset 
     None where metadata do not hold all that it takes: a server leaves out what is large, such as
     lookup tables, and says where to get it. Such an instance is better fetched as a whole.
     """
-    if integer(metadata, "BitsAllocated") not in _WHOLE_SAMPLES_BITS:
+    if integer(metadata, "BitsAllocated") not in _WHOLE_SAMPLES_BITS or is_cut(metadata):
         return None
     kept = {t: e for t, e in metadata.items() if t[:4] in _GROUPS and t not in _UNUSED}
     if _PER_FRAME in kept:
@@ -47,6 +51,21 @@ def partial_header(metadata: Metadata, frame_numbers: Sequence[int]) -> Dataset 
     except Exception:  # pydicom raises many kinds; the whole instance may be readable all the same
         return None
     return header
+
+
+def is_cut(metadata: Metadata) -> bool:
+    """Tell whether the functional groups of a multi-frame image are left out of its metadata.
+
+    They say where each frame lies and what its values mean; Google leaves out a sequence of more
+    than 1 MiB without a word.
+    Source: https://cloud.google.com/healthcare-api/docs/dicom#metadata_resources
+    """
+    return (
+        number_of_frames(metadata) > 1
+        and any(values(metadata, keyword) for keyword in _BESIDE_FUNCTIONAL_GROUPS)
+        and not values(metadata, "PerFrameFunctionalGroupsSequence")
+        and text(metadata, "DimensionOrganizationType") != _TILES_IN_ORDER
+    )
 
 
 def with_frames(header: Dataset, frames: Sequence[bytes], transfer_syntax: str) -> Dataset | None:
