@@ -1,4 +1,4 @@
-"""Parts of an answer, however the network cuts it."""
+"""Parts of an answer, however the network cuts it, and of a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wetread.gcp.multipart import parts
+from wetread.gcp.multipart import joined, parts
 
 TYPE = 'multipart/related; type="application/dicom"; boundary=bound'
 
@@ -28,6 +28,12 @@ def cut(data: bytes, size: int) -> list[bytes]:
 @given(contents=st.lists(st.binary(max_size=60), max_size=5), size=st.integers(1, 70))
 def test_every_part_comes_whole_and_in_order(contents: list[bytes], size: int) -> None:
     assert list(parts(TYPE, cut(body(contents), size))) == contents
+
+
+@given(contents=st.lists(st.binary(max_size=60), min_size=1, max_size=5))
+def test_what_is_joined_falls_apart_again(contents: list[bytes]) -> None:
+    content_type, sent = joined("application/dicom", contents)
+    assert list(parts(content_type, [sent])) == contents
 
 
 def test_a_content_may_look_like_a_delimiter() -> None:
