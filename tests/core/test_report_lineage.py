@@ -12,7 +12,6 @@ from wetread.core.report_lineage import (
     BegunReport,
     begin_report,
     begun_report_from_json,
-    predecessor_id,
 )
 
 STUDY = "1.2.3"
@@ -84,9 +83,8 @@ def test_other_studies_have_other_reports() -> None:
 
 def test_late_images_do_not_forget_the_predecessor() -> None:
     third, second, first = begun([basis(ct="1"), basis(ct="2"), basis(ct="2")])
-    assert predecessor_id(first, []) is None
-    assert predecessor_id(second, [first]) == first.report_id
-    assert predecessor_id(third, [second, first]) == first.report_id
+    assert first.predecessor_id is None
+    assert second.predecessor_id == third.predecessor_id == first.report_id
 
 
 @given(histories)
@@ -112,9 +110,11 @@ def test_a_report_is_of_one_settings_digest_and_never_of_two_models(history: lis
 @given(histories)
 def test_a_predecessor_is_another_report(history: list[Basis]) -> None:
     newest, *earlier = begun(history)
-    predecessor = predecessor_id(newest, earlier)
     others = {report.report_id for report in earlier} - {newest.report_id}
-    assert (predecessor in others) if others else (predecessor is None)
+    if others:
+        assert newest.predecessor_id in others
+    else:
+        assert newest.predecessor_id is None
 
 
 @given(bases)

@@ -44,14 +44,17 @@ class BegunReport:
     """The report that a version has begun to write.
 
     ``report_id`` names the lineage: all versions that write the same report have the same one.
+    ``predecessor_id`` is that of the report that it follows, if the study had another one before.
     """
 
     report_id: str
     basis: Basis
+    predecessor_id: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "report_id": self.report_id,
+            "predecessor_id": self.predecessor_id,
             "settings_digest": self.basis.settings_digest,
             "analyses": dict(self.basis.analyses),
         }
@@ -59,7 +62,8 @@ class BegunReport:
 
 def begun_report_from_json(stored: Mapping[str, Any]) -> BegunReport:
     """Read a begun report back."""
-    return BegunReport(stored["report_id"], Basis(stored["settings_digest"], stored["analyses"]))
+    basis = Basis(stored["settings_digest"], stored["analyses"])
+    return BegunReport(stored["report_id"], basis, stored["predecessor_id"])
 
 
 def begin_report(
@@ -76,18 +80,16 @@ def begin_report(
     earlier
         The reports that earlier versions of the study have begun, newest first.
     """
+    report_id = _report_id(study_instance_uid, basis, earlier)
+    # Versions of the same report are passed over: late images do not make it forget whom it followed.
+    predecessor_id = next((e.report_id for e in earlier if e.report_id != report_id), None)
+    return BegunReport(report_id, basis, predecessor_id)
+
+
+def _report_id(study_instance_uid: str, basis: Basis, earlier: Sequence[BegunReport]) -> str:
     other_models = {e.report_id for e in earlier if basis.contradicts(e.basis)}
     for begun in earlier:
         if basis.continues(begun.basis) and begun.report_id not in other_models:
-            return BegunReport(begun.report_id, basis)
+            return begun.report_id
     opened = [study_instance_uid, basis.settings_digest, dict(basis.analyses)]
-    return BegunReport(digest(opened)[:_DIGEST_LENGTH], basis)
-
-
-def predecessor_id(begun: BegunReport, earlier: Sequence[BegunReport]) -> str | None:
-    """Return the id of the report that this one follows: the last other one before it.
-
-    Versions of the same report are passed over, so that late images do not make it forget whom it
-    followed.
-    """
-    return next((e.report_id for e in earlier if e.report_id != begun.report_id), None)
+    return digest(opened)[:_DIGEST_LENGTH]

@@ -73,10 +73,14 @@ class StudyRecords:
 
     def begin_report(self) -> BegunReport:
         """Fix which of the study's reports this version writes; the first answer holds."""
-        begun = begin_report(
-            self.manifest.study_instance_uid, self._basis, self.state.earlier_reports(self.study)
+        return self.state.find_begun_report(self.study) or self.state.begin_report(
+            self.study,
+            begin_report(
+                self.manifest.study_instance_uid,
+                self._basis,
+                self.state.earlier_reports(self.study),
+            ),
         )
-        return self.state.begin_report(self.study, begun)
 
     @property
     def _basis(self) -> Basis:
