@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -70,6 +70,18 @@ class Terminology:
     modalities: Mapping[str, Concept]
     body_parts: Mapping[str, Concept]
     procedures: Mapping[tuple[str, str], Concept]
+
+    def all_concepts(self) -> Iterator[Concept]:
+        """Yield every concept of the table; some stand in it more than once."""
+        for part in (
+            self.concepts,
+            self.findings,
+            self.units,
+            self.modalities,
+            self.body_parts,
+            self.procedures,
+        ):
+            yield from part.values()
 
 
 @cache

@@ -1,0 +1,50 @@
+"""Every element of a resource with its type, which JSON alone does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element that has children.
+
+    ``type`` is its datatype or, of a part of a resource, the path of that part without dots, such
+    as ``BundleEntryRequest`` of ``Bundle.entry.request``. ``model`` is that of fhir.resources.
+    ``built`` is false within a resource that the store already had and that only gets another
+    status: people may have put their own codes there.
+    """
+
+    type: str
+    path: str
+    model: Any
+    built: bool
+
+    def get(self, name: str) -> Any:
+        return getattr(self.model, name, None)
+
+
+def elements(model: Any, path: str, *, built: bool = True) -> Iterator[Element]:
+    """Yield ``model`` and all that it holds, parents first, in the order of the document."""
+    kind = model.get_resource_type()
+    if kind == "Task":
+        built = model.status != "cancelled"
+    yield Element(kind, path, model, built)
+    names = _field_names(model.__class__)
+    for name in model.model_fields_set:
+        value = getattr(model, name)
+        place = f"{path}.{names.get(name, name)}"
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                if hasattr(item, "model_fields_set"):
+                    yield from elements(item, f"{place}.{index}", built=built)
+        elif hasattr(value, "model_fields_set"):
+            yield from elements(value, place, built=built)
+
+
+@cache
+def _field_names(model: Any) -> dict[str, str]:
+    return {name: field.alias or name for name, field in model.model_fields.items()}

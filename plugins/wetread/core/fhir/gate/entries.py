@@ -1,0 +1,65 @@
+"""The entries of a transaction: what each is, and that no two write the same resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from wetread.core.fhir.gate.bindings import bindings
+from wetread.core.violation import Violation, repeated
+
+_FULL_URL: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BY_ID: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
+_BY_IDENTIFIER: Final = re.compile(r"([A-Z][A-Za-z]+)\?identifier=([^&]+)")
+_VERSION: Final = re.compile(r'W/"[A-Za-z0-9\-.=]{1,64}"')
+
+
+def entry_violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yield what is wrong with the bundle's type and with its entries."""
+    if bundle.get("type") != "transaction":
+        yield Violation("fhir.bundle.type", "Bundle.type")
+    entries = bundle.get("entry") or []
+    for index, entry in enumerate(entries):
+        place = f"Bundle.entry.{index}"
+        if not _FULL_URL.fullmatch(entry.get("fullUrl") or ""):
+            yield Violation("fhir.bundle.fullUrl", f"{place}.fullUrl")
+        yield from _request_violations(entry, place)
+    for index in repeated(entry.get("fullUrl") for entry in entries):
+        yield Violation("fhir.bdl-7", f"Bundle.entry.{index}.fullUrl")
+    for index in repeated(entry.get("request", {}).get("url") for entry in entries):
+        yield Violation("fhir.bundle.twice", f"Bundle.entry.{index}.request.url")
+
+
+def _request_violations(entry: Mapping[str, Any], place: str) -> Iterator[Violation]:
+    request, resource = entry.get("request"), entry.get("resource")
+    if not request or not resource:
+        yield Violation("fhir.bdl-3", place)
+        return
+    if resource["resourceType"] not in bindings().types:
+        yield Violation("fhir.bundle.resource", f"{place}.resource")
+    if request["method"] != "PUT":
+        yield Violation("fhir.bundle.method", f"{place}.request.method")
+    if not _VERSION.fullmatch(request.get("ifMatch", 'W/"1"')):
+        yield Violation("fhir.bundle.ifMatch", f"{place}.request.ifMatch")
+    if not _is_address_of(request["url"], resource):
+        yield Violation("fhir.bundle.url", f"{place}.request.url")
+
+
+def _is_address_of(url: str, resource: Mapping[str, Any]) -> bool:
+    if by_id := _BY_ID.fullmatch(url):
+        return by_id.groups() == (resource["resourceType"], resource.get("id"))
+    by_identifier = _BY_IDENTIFIER.fullmatch(url)
+    if by_identifier is None or by_identifier[1] != resource["resourceType"]:
+        return False
+    criterion = unquote(by_identifier[2])
+    return any(
+        criterion == f"{_escaped(item.get('system'))}|{_escaped(item.get('value'))}"
+        for item in resource.get("identifier", [])
+    )
+
+
+def _escaped(text: str | None) -> str:
+    """Escape what a search parameter gives a meaning (R4, Search, 3.1.1.3.3)."""
+    return re.sub(r"([\\,$|])", r"\\\1", text or "")

@@ -1,0 +1,34 @@
+"""The ImagingStudy as a whole: its counts and its UIDs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from wetread.core.violation import Violation, repeated
+
+_UID: Final = re.compile(r"(?=.{1,64}$)[0-2](\.(0|[1-9][0-9]*))+")
+"""PS3.5 section 9.1: at most 64 characters, and no component begins with 0."""
+
+
+def study_violations(resource: dict[str, Any], place: str) -> Iterator[Violation]:
+    """Yield what is wrong with an ImagingStudy; nothing of other resources."""
+    if resource["resourceType"] != "ImagingStudy":
+        return
+    series = resource.get("series", [])
+    instances = [instance for item in series for instance in item.get("instance", [])]
+    if resource.get("numberOfSeries", len(series)) != len(series):
+        yield Violation("fhir.imaging-study.count", f"{place}.numberOfSeries")
+    if resource.get("numberOfInstances", len(instances)) != len(instances):
+        yield Violation("fhir.imaging-study.count", f"{place}.numberOfInstances")
+    for index, item in enumerate(series):
+        held = len(item.get("instance", []))
+        if item.get("numberOfInstances", held) != held:
+            yield Violation("fhir.imaging-study.count", f"{place}.series.{index}.numberOfInstances")
+    for name, items in (("series", series), ("series.instance", instances)):
+        for index in repeated(item["uid"] for item in items):
+            yield Violation("fhir.imaging-study.uid-twice", f"{place}.{name}.{index}.uid")
+        for index, item in enumerate(items):
+            if not _UID.fullmatch(item["uid"]):
+                yield Violation("fhir.imaging-study.uid", f"{place}.{name}.{index}.uid")
