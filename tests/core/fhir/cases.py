@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from wetread.core.fhir.bundle import build_transaction
+from wetread.core.fhir.filing import Filing
+from wetread.core.fhir.identifiers import report_identifier
 from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.fhir.subject import subject_reference
+from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.findings import (
     Absence,
     AnalysisFindings,
@@ -174,35 +177,83 @@ def ct_facts() -> StudyFacts:
     return study_facts([ct_instance(number) for number in (3, 1, 2)])
 
 
-def _transaction(
-    findings: StudyFindings, facts: StudyFacts, patient_id: str | None = None
+REPORT = report_identifier("4e907" * 6)
+NEW = Filing(REPORT, edition=0)
+STORE = "https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s"
+DOCUMENT = b"<!doctype html><title>Preliminary. Not for clinical use.</title>"
+
+
+def surroundings(
+    findings: StudyFindings, facts: StudyFacts, patient_id: str | None = None, **changes: Any
+) -> Surroundings:
+    """Return what was found around a study: all of it but the patient and the order."""
+    sources = dict.fromkeys(a.source.identity for a in findings.analyses)
+    found: dict[str, Any] = {
+        "subject": subject_reference(findings, facts, patient_id),
+        "devices": {identity: f"Device/m-{n}" for n, identity in enumerate(sources, 1)},
+        "assembler": "Device/wetread",
+        "organization": "Organization/o-1",
+        "endpoint": "Endpoint/e-1",
+        "service_request": None,
+        "dicomweb_url": f"{STORE}/dicomWeb",
+        "due_seconds": 604_800,
+    }
+    return Surroundings(**{**found, **changes})
+
+
+def transaction(
+    findings: StudyFindings,
+    facts: StudyFacts | None = None,
+    filing: Filing = NEW,
+    document: bytes | None = None,
+    *,
+    anomaly_threshold: float | None = 0.8,
+    **changes: Any,
 ) -> dict[str, Any]:
-    subject = subject_reference(findings, facts, patient_id)
-    return build_transaction(findings, facts, subject, anomaly_threshold=0.8)
+    """Return the transaction of a study in the usual surroundings, but for ``changes``."""
+    known = ct_facts() if facts is None else facts
+    return build_transaction(
+        findings,
+        known,
+        surroundings(findings, known, **changes),
+        filing,
+        document,
+        anomaly_threshold=anomaly_threshold,
+    )
 
 
 def transactions() -> dict[str, dict[str, Any]]:
     """Return the transaction of every golden study by its name."""
     return {
-        "candidates": _transaction(
-            study_findings(ct_analysis(ANOMALY, OBJECT)), ct_facts(), patient_id="p-1"
+        "candidates": transaction(
+            study_findings(ct_analysis(ANOMALY, OBJECT)),
+            patient_id="p-1",
+            service_request="ServiceRequest/r-1",
+            document=DOCUMENT,
         ),
-        "findings": _transaction(
-            study_findings(ct_analysis(OBJECT), nodule_analysis(NODULE)), ct_facts()
+        "findings": transaction(study_findings(ct_analysis(OBJECT), nodule_analysis(NODULE))),
+        "absences": transaction(study_findings(nodule_analysis())),
+        "beside_a_signed_report": transaction(
+            study_findings(nodule_analysis(NODULE)),
+            filing=Filing(
+                report_identifier("4e907" * 6, 1),
+                edition=1,
+                predecessor="DiagnosticReport/d-0",
+                signed=("DiagnosticReport/d-0",),
+            ),
         ),
-        "missing_analysis": _transaction(
+        "missing_analysis": transaction(
             study_findings(
                 ct_analysis(OBJECT),
                 outcomes=(outcome(1, "analysis-missing", 2), outcome(9, "truncated", 2)),
                 missing=(AnalysisName("series-2", "vision"),),
-            ),
-            ct_facts(),
+            )
         ),
-        "nothing_to_analyse": _transaction(
+        "nothing_to_analyse": transaction(
             study_findings(outcomes=(outcome(1, "no-pixel-data"), outcome(2, "no-pixel-data"))),
             study_facts([ct_instance(1), ct_instance(2)]),
         ),
-        "nothing_stored": _transaction(
+        "nothing_stored": transaction(
             study_findings(outcomes=(outcome(1, "two-patients"), outcome(2, "two-patients"))),
             study_facts([]),
         ),

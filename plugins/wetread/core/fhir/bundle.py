@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
+from wetread.core.canonical import canonical_json
+from wetread.core.dicom.names import ResultKind, result_names
 from wetread.core.errors import problem
-from wetread.core.fhir.conclusion import conclusion_lines
+from wetread.core.fhir.conclusion import conclusion_lines, filing_lines
 from wetread.core.fhir.diagnostic_report import diagnostic_report
 from wetread.core.fhir.elements import Resource
+from wetread.core.fhir.filing import Filing
+from wetread.core.fhir.gate import check_bundle
+from wetread.core.fhir.guard import guard_transaction
 from wetread.core.fhir.identifiers import (
     Identifier,
-    observation_identifier,
+    client_id,
+    content_identifier,
+    media_identifier,
     study_identifier,
+    task_identifier,
 )
 from wetread.core.fhir.imaging_study import imaging_study
+from wetread.core.fhir.media import media
 from wetread.core.fhir.observation import observation
+from wetread.core.fhir.presented_form import document_binary, document_form, structured_reports
+from wetread.core.fhir.provenance import provenance
+from wetread.core.fhir.statements import OBSERVATION_LIMIT, named_statements
 from wetread.core.fhir.study import StudyFacts
 from wetread.core.fhir.surroundings import Surroundings
-from wetread.core.findings import (
-    AnalysisFindings,
-    Candidate,
-    CandidateKind,
-    Finding,
-    StudyFindings,
-)
+from wetread.core.fhir.task import review_task
+from wetread.core.findings import StudyFindings
 
-if TYPE_CHECKING:
-    from wetread.core.fhir.filing import Filing
-
-OBSERVATION_LIMIT: Final = 1000
-"""How many get their own Observation, the best first: findings, anomalies, then objects.
-
-A transaction may hold 4,500 entries (Healthcare API, "Quotas and limits"), and nobody reads more.
-"""
-
-
-@dataclass(frozen=True)
-class _Listed:
-    identifier: Identifier
-    analysis: AnalysisFindings
-    seen: Finding | Candidate
+BUNDLE_LIMIT_BYTES: Final = 10_000_000
+"""A fifth of what the service takes (Healthcare API, "Quotas and limits"): larger ones time out."""
 
 
 def build_transaction(
@@ -56,97 +48,129 @@ def build_transaction(
 ) -> dict[str, Any]:
     """Return the transaction Bundle of a study: a pure function of its arguments.
 
-    Every entry is a conditional update by a deterministic identifier, so that a retry writes the
-    same resources, and a later version of the findings updates them in place.
+    Every entry is an update under a deterministic name, so that a retry writes the same resources,
+    and a later version of the findings updates them in place. It passed the gate, and is bound to
+    the versions of what :class:`Filing` read.
 
     Parameters
     ----------
+    document
+        The readable report, as HTML in UTF-8.
     anomaly_threshold
         The score that made an object an anomaly candidate, in (0, 1]; shown beside its score.
 
     Raises
     ------
     PermanentError
-        ``result-invalid``: the facts are of another study, or a resource breaks a rule of FHIR R4.
+        ``result-invalid``: the facts are of another study, or a rule is broken, which the text
+        names. ``report-closed``: the edition to be written is no longer preliminary.
     """
-    uid, subject = findings.study_instance_uid, surroundings.subject
+    uid, report = findings.study_instance_uid, filing.report
     if facts.study_instance_uid not in (None, uid):
         raise problem(
             "result-invalid",
             f"the DICOM store's metadata for {findings.study_key} is of another study.",
         )
-    study = study_identifier(uid)
-    everything = list(_identified(findings, filing.report))
-    listed = sorted(everything, key=_rank)[:OBSERVATION_LIMIT]
-    entries = [_entry(study, imaging_study(uid, facts, subject))]
-    entries += [
+    study, content = study_identifier(uid), content_identifier(findings)
+    task = task_identifier(report, content)
+    statements = named_statements(findings, report)
+    observations = [
         _entry(
-            item.identifier,
+            named.identifier,
             observation(
-                item.identifier,
-                item.analysis,
-                item.seen,
-                subject,
+                named.identifier,
+                named.analysis,
+                named.statement,
+                surroundings,
                 study_url=study.full_url,
                 started=facts.started,
                 anomaly_threshold=anomaly_threshold,
             ),
         )
-        for item in listed
+        for named in statements[:OBSERVATION_LIMIT]
     ]
-    report = diagnostic_report(
+    key_images = list(_key_images(findings, surroundings, report))
+    forms, binaries = list(structured_reports(findings, surroundings)), []
+    if document is not None:
+        binary_id = client_id(report, content, "document")
+        forms.append(document_form(document, binary_id, findings.created_at))
+        binaries.append(document_binary(document, binary_id, report.full_url))
+    written = diagnostic_report(
         findings,
         facts,
-        subject,
-        filing.report,
+        surroundings,
+        filing,
         study_url=study.full_url,
-        observation_urls=[item.identifier.full_url for item in listed],
-        conclusion=conclusion_lines(findings, facts, unlisted=len(everything) - len(listed)),
+        observation_urls=_urls(observations),
+        media_urls=_urls(key_images),
+        presented_forms=forms,
+        conclusion=conclusion_lines(
+            findings,
+            facts,
+            unlisted=len(statements) - len(observations),
+            filed=filing_lines(facts, surroundings, filing),
+        ),
     )
-    entries.append(_entry(filing.report, report))
+    origin = provenance(
+        findings,
+        surroundings,
+        filing,
+        resource_id=client_id(report, content, "provenance"),
+        target_urls=[report.full_url, *_urls(observations)],
+        study_url=study.full_url,
+    )
+    review = review_task(task, findings, surroundings, filing, report_url=report.full_url)
+    entries = [
+        _entry(study, imaging_study(uid, facts, surroundings)),
+        *observations,
+        *key_images,
+        _entry(report, written),
+        _entry(task, review),
+        *(_entry_by_id(resource) for resource in (*binaries, origin)),
+    ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    _validate(bundle, findings.study_key)
+    return _checked(guard_transaction(bundle, filing), findings.study_key)
+
+
+def _checked(bundle: Resource, study_key: str) -> Resource:
+    check_bundle(bundle, study_key)
+    if len(canonical_json(bundle)) > BUNDLE_LIMIT_BYTES:
+        raise problem(
+            "result-invalid", f"FHIR result of {study_key}: Bundle breaks fhir.bundle.size."
+        )
     return bundle
 
 
-def _identified(findings: StudyFindings, report: Identifier) -> Iterator[_Listed]:
-    occurrences: Counter[Identifier] = Counter()
-    for analysis in findings.analyses:
-        for seen in analysis.seen:
-            first = observation_identifier(report, analysis, seen, 0)
-            identifier = observation_identifier(report, analysis, seen, occurrences[first])
-            occurrences[first] += 1
-            yield _Listed(identifier, analysis, seen)
+def _urls(entries: Iterable[Resource]) -> list[str]:
+    return [entry["fullUrl"] for entry in entries]
 
 
-_RANKS: Final = (Finding.kind, CandidateKind.ANOMALY, CandidateKind.OBJECT)
-
-
-def _rank(item: _Listed) -> tuple[int, float, str]:
-    return _RANKS.index(item.seen.kind), -item.seen.score, item.identifier.value
+def _key_images(
+    findings: StudyFindings, surroundings: Surroundings, report: Identifier
+) -> Iterator[Resource]:
+    uid = findings.study_instance_uid
+    for analysis in sorted(findings.analyses, key=lambda a: a.name):
+        for name in result_names(uid, analysis):
+            if name.kind == ResultKind.KEY_IMAGE:
+                identifier = media_identifier(report, analysis)
+                yield _entry(identifier, media(identifier, uid, analysis, name, surroundings))
 
 
 def _entry(identifier: Identifier, resource: Resource) -> Resource:
+    """Return the entry of a resource that is found by its identifier."""
+    url = identifier.conditional_url(resource["resourceType"])
     return {
         "fullUrl": identifier.full_url,
         "resource": resource,
-        "request": {
-            "method": "PUT",
-            "url": identifier.conditional_url(resource["resourceType"]),
-        },
+        "request": {"method": "PUT", "url": url},
     }
 
 
-def _validate(bundle: Resource, study_key: str) -> None:
-    """Check the bundle against FHIR's models; an error names the element and never its value."""
-    from fhir.resources.R4B.bundle import Bundle  # noqa: PLC0415 - takes a second to import
-    from pydantic import ValidationError  # noqa: PLC0415
-
-    try:
-        Bundle.model_validate(bundle)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        element = ".".join(str(part) for part in first["loc"])
-        raise problem(
-            "result-invalid", f"FHIR result of {study_key}: {element} is {first['type']}."
-        ) from None
+def _entry_by_id(resource: Resource) -> Resource:
+    """Return the entry of a resource whose type has no search by identifier: it has our id."""
+    url = f"{resource['resourceType']}/{resource['id']}"
+    return {
+        "fullUrl": f"urn:uuid:{resource['id']}",
+        "resource": resource,
+        "request": {"method": "PUT", "url": url},
+    }

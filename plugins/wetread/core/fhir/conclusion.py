@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from wetread.core.fhir.elements import counted
+from wetread.core.fhir.filing import Filing
 from wetread.core.fhir.observation import label_of
 from wetread.core.fhir.study import StudyFacts
+from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.findings import (
     ANALYSIS_MISSING,
     AnalysisFindings,
@@ -21,18 +23,23 @@ from wetread.core.pixels.policy import remarks
 from wetread.core.terminology import body_part_concept, finding_concept, modality_concept
 
 DISCLAIMER: Final = "Preliminary. AI output, not reviewed by a radiologist. Not for clinical use."
+SIGNED_REPORT: Final = "A signed report of the study exists and stays; this result is beside it."
 NOTHING_FOUND: Final = "No candidate was found; this does not mean that there is nothing to find."
 _NAMED: Final = 5
 """Findings and anomaly candidates that the conclusion spells out; all are in the Observations."""
 
 
 def conclusion_lines(
-    findings: StudyFindings, facts: StudyFacts | None = None, *, unlisted: int = 0
+    findings: StudyFindings,
+    facts: StudyFacts | None = None,
+    *,
+    unlisted: int = 0,
+    filed: Iterable[str] = (),
 ) -> list[str]:
     """Return the paragraphs of the conclusion.
 
     ``facts`` name the body part of each series; ``unlisted`` counts candidates that got no
-    Observation because there are too many.
+    Observation because there are too many; ``filed`` are :func:`filing_lines`.
     """
     return [
         DISCLAIMER,
@@ -41,7 +48,24 @@ def conclusion_lines(
         _counts(findings),
         *_reasons(findings),
         *_missing(findings),
+        *filed,
     ]
+
+
+def filing_lines(facts: StudyFacts, surroundings: Surroundings, filing: Filing) -> Iterator[str]:
+    """Yield what the record around the report has and lacks: signed reports, patient, order."""
+    if filing.is_beside:
+        yield SIGNED_REPORT
+    if filing.predecessor:
+        yield "It follows an earlier AI report of the study, which stays as it is."
+    if surroundings.subject.identifier is None:
+        yield "Patient not identified: the images name nobody, or not one patient."
+    elif surroundings.subject.reference is None:
+        yield "Patient not found in the record by the number in the images."
+    if facts.accession is None:
+        yield "Order not found: the images have no accession number."
+    elif surroundings.service_request is None:
+        yield "Order not found in the record by the accession number of the images."
 
 
 def _found(findings: StudyFindings, unlisted: int) -> list[str]:

@@ -26,7 +26,11 @@ BASE: Final = "https://wetread.example.org/fhir"
 RESULT_SYSTEM: Final = f"{BASE}/NamingSystem/ai-result"
 STUDY_SYSTEM: Final = f"{BASE}/NamingSystem/ai-study"
 CONTENT_SYSTEM: Final = f"{BASE}/NamingSystem/ai-content"
+MANIFEST_SYSTEM: Final = f"{BASE}/NamingSystem/manifest-digest"
 MODEL_SYSTEM: Final = f"{BASE}/NamingSystem/ai-model"
+SOFTWARE_SYSTEM: Final = f"{BASE}/NamingSystem/software"
+ORGANIZATION_SYSTEM: Final = f"{BASE}/NamingSystem/organization"
+ENDPOINT_SYSTEM: Final = f"{BASE}/NamingSystem/endpoint"
 ACCESSION_SYSTEM: Final = f"{BASE}/NamingSystem/accession-number"
 PATIENT_SYSTEM: Final = f"{BASE}/NamingSystem/patient-id"
 REGION_EXTENSION: Final = f"{BASE}/StructureDefinition/image-region"
@@ -62,13 +66,18 @@ class Identifier:
         """The ``urn:uuid`` that stands for the resource inside one transaction."""
         return f"urn:uuid:{uuid.uuid5(_FULL_URL_NAMESPACE, f'{self.system}|{self.value}')}"
 
-    def conditional_url(self, resource_type: str) -> str:
-        """Return the URL of a conditional update.
+    @property
+    def condition(self) -> str:
+        """The search that a conditional create or update depends on.
 
         Cloud Healthcare API lets conditions search by identifier only, which it indexes
         synchronously (Healthcare API, "FHIR search: consistency").
         """
-        return f"{resource_type}?identifier={quote(self.criterion, safe=':/')}"
+        return f"identifier={quote(self.criterion, safe=':/')}"
+
+    def conditional_url(self, resource_type: str) -> str:
+        """Return the URL of a conditional update."""
+        return f"{resource_type}?{self.condition}"
 
 
 def _search_escaped(text: str) -> str:
@@ -81,8 +90,13 @@ def study_identifier(study_instance_uid: str) -> Identifier:
 
 
 def model_identifier(source: AnalysisSource) -> Identifier:
-    """Return the identifier of the model that a finding comes from."""
-    return Identifier(MODEL_SYSTEM, f"{source.name}/{source.version}")
+    """Return the identifier of the version of a model that a finding comes from.
+
+    Other weights or another container are another model, whatever version it gives itself.
+    """
+    named = f"{source.name}/{source.version}"
+    made_of = [source.weights_digest, source.container]
+    return Identifier(MODEL_SYSTEM, f"{named}/{_short(made_of)}" if any(made_of) else named)
 
 
 def report_identifier(report_id: str, edition: int = 0) -> Identifier:
@@ -123,6 +137,12 @@ def content_identifier(findings: StudyFindings) -> Identifier:
 def task_identifier(report: Identifier, content: Identifier) -> Identifier:
     """Return the identifier of the review of one content of one report."""
     return Identifier(RESULT_SYSTEM, _short(["review", report.value, content.value]))
+
+
+def media_identifier(report: Identifier, analysis: AnalysisFindings) -> Identifier:
+    """Return the identifier of an analysis' key image in one report."""
+    parts = ["media", report.value, analysis.source.identity, str(analysis.name)]
+    return Identifier(RESULT_SYSTEM, _short(parts))
 
 
 def observation_identifier(

@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
-from wetread.core.fhir.elements import Resource, counted, narrative, without_absent
-from wetread.core.fhir.identifiers import ACCESSION_SYSTEM, study_identifier
+from typing import Final
+
+from wetread.core.fhir.elements import (
+    Resource,
+    counted,
+    narrative,
+    reference,
+    without_absent,
+)
+from wetread.core.fhir.identifiers import study_identifier
 from wetread.core.fhir.study import InstanceFacts, SeriesFacts, StudyFacts
-from wetread.core.fhir.subject import SubjectReference
+from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.terminology import (
     body_part_concept,
     concept,
     modality_concept,
+    procedure_concept,
     public_modalities,
     system,
 )
 
+INSTANCE_LIMIT: Final = 20_000
+"""A study with more names its series and counts their instances: each name takes 200 bytes of a
+resource that may have 10 MB (Healthcare API, "Quotas and limits")."""
+
+_LATERALITY: Final = {"R": "right", "L": "left", "B": "right-and-left"}
+"""DICOM's Laterality (0020,0060) and Image Laterality (0020,0062)."""
+
 
 def imaging_study(
-    study_instance_uid: str, facts: StudyFacts, subject: SubjectReference
+    study_instance_uid: str, facts: StudyFacts, surroundings: Surroundings
 ) -> Resource:
-    """Return the ImagingStudy of what the DICOM store holds.
+    """Return the ImagingStudy of what the DICOM store holds, complete to the instance.
 
     A study none of whose instances is stored is "registered: nothing yet available" rather than
     "cancelled": its images exist, and a corrected folder makes them available (FHIR R4, value set
     imagingstudy-status).
     """
     modalities = {m.code: m for m in (modality_concept(s.modality) for s in facts.series)}
+    has_instances = facts.instance_count > 0
+    names_instances = facts.instance_count <= INSTANCE_LIMIT
+    order, endpoint = surroundings.service_request, surroundings.endpoint
     return without_absent(
         {
             "resourceType": "ImagingStudy",
             "text": narrative([_summary(facts)]),
             "identifier": [study_identifier(study_instance_uid).as_fhir(), *_accession(facts)],
-            "status": "available" if facts.instance_count else "registered",
+            "status": "available" if has_instances else "registered",
             "modality": [modalities[code].coding() for code in sorted(modalities)],
-            "subject": subject.as_fhir(),
+            "subject": surroundings.subject.as_fhir(),
             "started": facts.started,
+            "basedOn": [reference(order)] if order else None,
+            "endpoint": [reference(endpoint)] if endpoint and has_instances else None,
             "numberOfSeries": len(facts.series),
             "numberOfInstances": facts.instance_count,
+            "procedureCode": [procedure_concept(facts.modalities, facts.body_parts).codeable()],
             "description": facts.description,
-            "series": [_series(series) for series in facts.series],
+            "series": [_series(s, names_instances=names_instances) for s in facts.series],
         }
     )
 
@@ -53,27 +75,25 @@ def _summary(facts: StudyFacts) -> str:
 
 
 def _accession(facts: StudyFacts) -> list[Resource]:
-    if not facts.accession_number:
+    if not facts.accession:
         return []
-    return [
-        {
-            "type": concept("accession-number").codeable(),
-            "system": ACCESSION_SYSTEM,
-            "value": facts.accession_number,
-        }
-    ]
+    return [{"type": concept("accession-number").codeable(), **facts.accession.as_fhir()}]
 
 
-def _series(series: SeriesFacts) -> Resource:
+def _series(series: SeriesFacts, *, names_instances: bool) -> Resource:
     body_part = body_part_concept(series.body_part)
+    side = _LATERALITY.get(series.laterality or "")
     return without_absent(
         {
             "uid": series.series_instance_uid,
             "number": series.number,
             "modality": modality_concept(series.modality).coding(),
+            "description": series.description,
             "numberOfInstances": len(series.instances),
             "bodySite": body_part.coding() if body_part else None,
-            "instance": [_instance(instance) for instance in series.instances],
+            "laterality": concept(side).coding() if side else None,
+            "started": series.started,
+            "instance": [_instance(i) for i in series.instances] if names_instances else None,
         }
     )
 

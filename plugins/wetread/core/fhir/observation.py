@@ -1,4 +1,4 @@
-"""What a model saw as an Observation: preliminary, and never a diagnosis."""
+"""What a model saw, or looked for and did not see, as an Observation: preliminary by type."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from wetread.core.alerts.rules import most_urgent
 from wetread.core.fhir.elements import (
     NON_DIAGNOSTIC,
     NOT_REVIEWED,
@@ -15,11 +16,12 @@ from wetread.core.fhir.elements import (
     reference,
     without_absent,
 )
-from wetread.core.fhir.identifiers import Identifier, model_identifier
+from wetread.core.fhir.identifiers import Identifier
 from wetread.core.fhir.image_region import image_region
-from wetread.core.fhir.subject import SubjectReference
+from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.findings import (
     SCORE_DECIMALS,
+    Absence,
     AnalysisFindings,
     Candidate,
     CandidateKind,
@@ -27,12 +29,17 @@ from wetread.core.findings import (
 )
 from wetread.core.terminology import Concept, concept, finding_concept, unit_concept
 
+Statement = Finding | Candidate | Absence
+"""What gets an Observation."""
+
 _KIND_CONCEPTS: Final = {
     CandidateKind.ANOMALY: "anomaly-candidate",
     CandidateKind.OBJECT: "object-candidate",
 }
 _UNNAMED: Final = "unnamed"
 """The label of a candidate that its model gave none."""
+
+_MOST_URGENT_CATEGORY: Final = 1
 
 
 def candidate_concept(kind: CandidateKind) -> Concept:
@@ -46,7 +53,7 @@ def label_of(seen: Finding | Candidate) -> str:
 
 
 @dataclass(frozen=True)
-class _Statement:
+class _Wording:
     """What an Observation says, apart from who said it of whom."""
 
     code: Concept
@@ -61,66 +68,81 @@ class _Statement:
 def observation(
     identifier: Identifier,
     analysis: AnalysisFindings,
-    seen: Finding | Candidate,
-    subject: SubjectReference,
+    statement: Statement,
+    surroundings: Surroundings,
     *,
     study_url: str,
     started: str | None,
     anomaly_threshold: float | None,
 ) -> Resource:
-    """Return the Observation of one finding or candidate.
+    """Return the Observation of one finding, candidate or absence.
 
-    It takes its time from its own analysis, so that an analysis completed later leaves the
-    Observations of the others as they are. ``anomaly_threshold`` is that of candidates.
+    What was looked for and is absent is an Observation, too: silence would mean both "not there"
+    and "not looked for". It takes its time from its own analysis, so that an analysis completed
+    later leaves the Observations of the others as they are. ``anomaly_threshold`` is that of
+    candidates.
     """
-    says = (
-        _finding(seen) if isinstance(seen, Finding) else _candidate(seen, anomaly_threshold or None)
-    )
+    says = _wording(statement, anomaly_threshold or None)
+    source = analysis.source
     return without_absent(
         {
             "resourceType": "Observation",
             "text": narrative(
-                [f"{says.summary}, score {seen.score:g}.", *_measured(seen), f"{says.notice}."]
+                [
+                    f"{says.summary}, score {statement.score:g}.",
+                    *_measured(statement),
+                    f"{says.notice}.",
+                ]
             ),
-            "extension": [image_region(seen)],
+            "extension": [] if isinstance(statement, Absence) else [image_region(statement)],
             "identifier": [identifier.as_fhir()],
             "status": "preliminary",
             "category": [concept("category-imaging").codeable()],
             "code": says.code.codeable(says.wording),
-            "subject": subject.as_fhir(),
+            "subject": surroundings.subject.as_fhir(),
             "effectiveDateTime": started,
             "issued": analysis.created_at,
+            "performer": [reference(surroundings.organization)]
+            if surroundings.organization
+            else None,
             "valueCodeableConcept": says.value,
-            "bodySite": says.site.codeable() if says.site else None,
+            "interpretation": _interpretation(analysis, statement),
             "note": [{"text": f"{says.notice}."}],
+            "bodySite": says.site.codeable() if says.site else None,
             "method": concept("artificial-intelligence").codeable(),
             "device": {
-                "type": "Device",
-                "identifier": model_identifier(analysis.source).as_fhir(),
-                "display": f"{analysis.source.name} {analysis.source.version}",
+                "reference": surroundings.device(source),
+                "display": f"{source.name} {source.version}".strip(),
             },
             "derivedFrom": [reference(study_url)],
-            "component": list(_components(seen, says.threshold)),
+            "component": list(_components(statement, says.threshold)),
         }
     )
 
 
-def _finding(finding: Finding) -> _Statement:
-    code = finding_concept(finding.code)
-    return _Statement(
+def _wording(statement: Statement, anomaly_threshold: float | None) -> _Wording:
+    if isinstance(statement, Candidate):
+        return _candidate(statement, anomaly_threshold)
+    return _coded(statement)
+
+
+def _coded(statement: Finding | Absence) -> _Wording:
+    code = finding_concept(statement.code)
+    value = concept("present" if isinstance(statement, Finding) else "absent")
+    return _Wording(
         code=code,
-        wording=f"{finding.label} - {NOT_REVIEWED}",
-        summary=f"{finding.label}: present",
-        value=concept("present").codeable(),
+        wording=f"{code.label} - {NOT_REVIEWED}",
+        summary=f"{code.label}: {value.display.lower()}",
+        value=value.codeable(),
         notice=NOT_REVIEWED,
-        threshold=finding.threshold,
+        threshold=statement.threshold,
         site=code.site,
     )
 
 
-def _candidate(candidate: Candidate, threshold: float | None) -> _Statement:
+def _candidate(candidate: Candidate, threshold: float | None) -> _Wording:
     code = candidate_concept(candidate.kind)
-    return _Statement(
+    return _Wording(
         code=code,
         wording=f"{code.display} - non-diagnostic, not for clinical use",
         summary=f"{code.display}: {label_of(candidate)}",
@@ -130,19 +152,29 @@ def _candidate(candidate: Candidate, threshold: float | None) -> _Statement:
     )
 
 
-def _measured(seen: Finding | Candidate) -> Iterator[str]:
-    if isinstance(seen, Finding):
-        for item in seen.measurements:
+def _interpretation(analysis: AnalysisFindings, statement: Statement) -> list[Resource]:
+    """Call critical what raises the most urgent alert, and nothing for being merely likely."""
+    if isinstance(statement, Absence):
+        return []
+    rule = most_urgent(statement, analysis.source)
+    if rule is None or rule.category.number != _MOST_URGENT_CATEGORY:
+        return []
+    return [concept("critical-abnormal").codeable()]
+
+
+def _measured(statement: Statement) -> Iterator[str]:
+    if isinstance(statement, Finding):
+        for item in statement.measurements:
             yield f"{concept(item.code).display}: {item.value:g} {item.unit}."
 
 
-def _components(seen: Finding | Candidate, threshold: float | None) -> Iterator[Resource]:
+def _components(statement: Statement, threshold: float | None) -> Iterator[Resource]:
     unity = concept("unity")
-    yield _component(concept("score"), round(seen.score, SCORE_DECIMALS), unity)
+    yield _component(concept("score"), round(statement.score, SCORE_DECIMALS), unity)
     if threshold:
         yield _component(concept("threshold"), round(threshold, SCORE_DECIMALS), unity)
-    if isinstance(seen, Finding):
-        for item in seen.measurements:
+    if isinstance(statement, Finding):
+        for item in statement.measurements:
             yield _component(concept(item.code), item.value, unit_concept(item.unit))
 
 

@@ -15,6 +15,7 @@ from wetread.core.fhir.elements import plain_text
 from wetread.core.fhir.identifiers import Identifier
 from wetread.core.fhir.site import Site
 from wetread.core.fhir.times import dicom_datetime
+from wetread.core.identity import UID_PATTERN
 
 _Value = TypeVar("_Value", str, int, Identifier)
 _LARGEST_UNSIGNED_INT: Final = 2**31 - 1
@@ -66,6 +67,10 @@ class StudyFacts:
     accession: Identifier | None = None
     patient: Identifier | None = None
     series: tuple[SeriesFacts, ...] = ()
+
+    @property
+    def accession_number(self) -> str | None:
+        return self.accession.value if self.accession else None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -180,10 +185,10 @@ def _accession(instance: Metadata, site: Site) -> Identifier | None:
 def _oid(instance: Metadata, keyword: str) -> str | None:
     """Return the OID of an issuer (PS3.3 10.14, HL7v2 Hierarchic Designator), as a FHIR system."""
     issuer = _first(instance, keyword)
-    if isinstance(issuer, Mapping) and _text(issuer, "UniversalEntityIDType") == "ISO":
-        oid = _text(issuer, "UniversalEntityID")
-        return f"urn:oid:{oid}" if oid else None
-    return None
+    if not isinstance(issuer, Mapping) or _text(issuer, "UniversalEntityIDType") != "ISO":
+        return None
+    oid = _text(issuer, "UniversalEntityID") or ""
+    return f"urn:oid:{oid}" if UID_PATTERN.match(oid) else None
 
 
 def _first(instance: Metadata, keyword: str) -> Any:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wetread.core.errors import problem
 from wetread.core.fhir.subject import SubjectReference
+from wetread.core.findings import AnalysisSource
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,21 @@ class Surroundings:
     service_request: str | None
     dicomweb_url: str
     due_seconds: int
+
+    def device(self, source: AnalysisSource) -> str:
+        """Return the literal reference of a model.
+
+        Raises
+        ------
+        PermanentError
+            ``result-invalid``: nobody looked for it.
+        """
+        try:
+            return self.devices[source.identity]
+        except KeyError:
+            raise problem("result-invalid", "a model of the result has no Device.") from None
+
+    def instance_url(self, study_uid: str, series_uid: str, instance_uid: str) -> str:
+        """Return where DICOMweb serves an instance (PS3.18 section 10.4, instance resource)."""
+        study = f"{self.dicomweb_url}/studies/{study_uid}"
+        return f"{study}/series/{series_uid}/instances/{instance_uid}"
