@@ -13,10 +13,12 @@ from typing import Any
 import requests
 
 from wetread.core.errors import WetreadError
-from wetread.core.fhir.identifiers import report_identifier
+from wetread.core.fhir.filing import result_references
+from wetread.core.fhir.identifiers import family_identifier
 from wetread.core.findings import AnalysisFindings, AnalysisName
 from wetread.core.identity import parse_run_id
 from wetread.gcp.study_records import StudyRecords
+from wetread.gcp.study_reports import find_report, find_reports
 from wetread.hooks.installation import Installation
 from wetread.operators.alerts import RaiseAlertOperator
 from wetread.operators.dicom_results import WriteDicomResultsOperator
@@ -142,37 +144,40 @@ class Pipeline:
         """Return all that one study left in the stores, without what names the study."""
         summary = self.summary(run_id)
         del summary["study_key"]
+        reports = self.reports(study_instance_uid)
+        observations = [o for report in reports for o in self.observations(report)]
         studies = self.resources("ImagingStudy", study_instance_uid)
-        reference = f"ImagingStudy/{studies[0]['id']}" if studies else ""
-        reports = [
-            report
-            for report in self.resources("DiagnosticReport")
-            if {"reference": reference} in report["imagingStudy"]
-        ]
-        observations = [
-            observation
-            for observation in self.resources("Observation")
-            if {"reference": reference} in observation["derivedFrom"]
-        ]
+        provenance = self.provenance(reports)
         return {
             "summary": summary,
             "studies": len(studies),
-            "reports": [(r["status"], r["conclusion"], len(r.get("result", []))) for r in reports],
+            "reports": sorted(
+                (r["status"], r["conclusion"], len(r.get("result", []))) for r in reports
+            ),
             "observations": sorted(o["status"] for o in observations),
+            "media": sum(len(report.get("media", [])) for report in reports),
+            "reviews": sorted(task["status"] for task in self.reviews(study_instance_uid)),
+            "provenance": len(provenance),
             "instances": len(self.instance_uids(study_instance_uid)),
             "staged": self.objects("staging/"),
         }
+
+    def provenance(self, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the Provenances that are about any of some reports."""
+        targets = {f"DiagnosticReport/{report['id']}" for report in reports}
+        return [
+            one
+            for one in self.resources("Provenance")
+            if targets & {target["reference"] for target in one["target"]}
+        ]
 
     def resources(
         self, resource_type: str, study_instance_uid: str | None = None
     ) -> list[dict[str, Any]]:
         """Return resources of the FHIR store, all of a type or those of a study's identifier."""
-        hook, settings = self.installation.healthcare, self.installation.settings
-        store = self.installation.dataset.fhir_store(settings.fhir_store)
         identifier = f"urn:dicom:uid|urn:oid:{study_instance_uid}"
         params = {"_count": "1000"} | ({"identifier": identifier} if study_instance_uid else {})
-        url = f"{hook.endpoint('healthcare')}/v1/{store}/fhir/{resource_type}"
-        answer = requests.get(url, params=params, timeout=30)
+        answer = requests.get(f"{self._fhir_url}/{resource_type}", params=params, timeout=30)
         answer.raise_for_status()
         return [entry["resource"] for entry in answer.json().get("entry", [])]
 
@@ -211,12 +216,47 @@ class Pipeline:
         return {name: findings for name, findings in found.items() if findings}
 
     def report(self, run_id: str) -> dict[str, Any]:
-        """Return the report of a study's version."""
-        findings = self.records(run_id).findings()
-        name = report_identifier(findings.study_instance_uid, findings.settings_digest)
-        report = self.installation.fhir.find("DiagnosticReport", name.criterion, "the report")
+        """Return the report of a study's version, in its newest edition."""
+        report = find_report(self.installation.fhir, self.records(run_id))
         assert report is not None
         return report
+
+    def reports(self, study_instance_uid: str) -> list[dict[str, Any]]:
+        """Return all reports of a study."""
+        return find_reports(self.installation.fhir, study_instance_uid, "the test's study")
+
+    def reviews(self, study_instance_uid: str) -> list[dict[str, Any]]:
+        """Return all Tasks to review a study's results."""
+        criterion = family_identifier(study_instance_uid).criterion
+        return self.installation.fhir.find_all("Task", criterion, "the test's reviews")
+
+    def observations(self, report: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the Observations that a report refers to."""
+        return self.installation.fhir.read_all(result_references(report), "the test's results")
+
+    def decide(self, resource: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        """Change a resource as a person does in another system; return it as it then is."""
+        kind, identifier = resource["resourceType"], resource["id"]
+        answer = requests.put(
+            f"{self._fhir_url}/{kind}/{identifier}",
+            json={**resource, **changes},
+            headers={"Content-Type": "application/fhir+json", "If-Match": _entity_tag(resource)},
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def read(self, resource: dict[str, Any]) -> dict[str, Any]:
+        """Return a resource as it is now."""
+        name = f"{resource['resourceType']}/{resource['id']}"
+        (found,) = self.installation.fhir.read_all([name], "a resource of a test")
+        return found
+
+    @property
+    def _fhir_url(self) -> str:
+        hook, settings = self.installation.healthcare, self.installation.settings
+        store = self.installation.dataset.fhir_store(settings.fhir_store)
+        return f"{hook.endpoint('healthcare')}/v1/{store}/fhir"
 
     def _start(self, runs: list[dict[str, Any]]) -> list[str]:
         started = [run["trigger_run_id"] for run in runs]
@@ -240,3 +280,7 @@ class Pipeline:
 
     def _context(self, **more: Any) -> Any:
         return {"ti": TaskInstance(self.runs, self.running), **more}
+
+
+def _entity_tag(resource: dict[str, Any]) -> str:
+    return f'W/"{resource["meta"]["versionId"]}"'

@@ -81,7 +81,7 @@ def begin_report(
         The reports that earlier versions of the study have begun, newest first.
     """
     report_id = _report_id(study_instance_uid, basis, earlier)
-    # Versions of the same report are passed over: late images do not make it forget whom it followed.
+    # Versions of the same report are passed over: late images do not change whom it follows.
     predecessor_id = next((e.report_id for e in earlier if e.report_id != report_id), None)
     return BegunReport(report_id, basis, predecessor_id)
 

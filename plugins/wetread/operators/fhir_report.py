@@ -2,60 +2,99 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from wetread.core.errors import RetriableError
 from wetread.operators.study import StudyResultOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from wetread.core.fhir.filing import Filing
+    from wetread.core.fhir.study import StudyFacts
+    from wetread.core.findings import StudyFindings
+
+_LOOKS = 3
+"""How often a try reads and writes before it leaves the next one to Airflow: whoever else writes a
+study's report is done within seconds, and so is a write whose answer was lost."""
+
 
 class WriteFhirReportOperator(StudyResultOperator):
-    """Write ImagingStudy, Observations and a preliminary DiagnosticReport in one transaction.
+    """Write the report of a study, and what it refers to, in one transaction.
 
-    Every resource is updated under a deterministic identifier, so a retry leaves the same
-    resources. A report that a person has finalised, amended or rejected is never overwritten. The
-    Patient is looked up by identifier and referred to; none is ever created. Versions share the
-    report, so one that runs, or is cleared, after a later one has written leaves it as it is.
+    Every resource has a deterministic identifier or id, so a retry leaves the same resources. A
+    version goes on with the report of the one before, or opens one that names its predecessor when
+    it has another model. What a person has closed - a report, an Observation, a review - stays as
+    it is: a result that differs from a closed report is filed beside it. Versions share a report,
+    so one that runs, or is cleared, after a later one has begun leaves it as it is. Patient and
+    order are looked up and never created.
 
-    Returns ``{"status": "preliminary", "observations": …}``, or the status ``superseded``.
+    Returns ``{"status": …, "observations": …}``; the status is ``preliminary``, ``beside`` (a
+    signed report), ``decided`` (a person has closed this very result) or ``superseded`` (by a later
+    version).
     """
 
     def write(self, context: Context) -> dict[str, int | str]:
-        from wetread.core.fhir.bundle import build_transaction
-        from wetread.core.fhir.guard import guard_transaction
-        from wetread.core.fhir.identifiers import report_identifier
-        from wetread.core.fhir.study import study_facts
-        from wetread.core.fhir.subject import patient_identifier, subject_reference
+        for _ in range(_LOOKS - 1):
+            try:
+                return self._write()
+            except RetriableError as error:
+                if error.code != "precondition-failed":
+                    raise
+                self.log.info("Somebody changed the report of %s; reading it again.", self.version)
+        return self._write()
 
-        subject, fhir = str(self.version), self.installation.fhir
-        state = self.installation.state
-        state.begin_report(self.version)
+    def _write(self) -> dict[str, int | str]:
+        """Read what there is of the report, and write it against that."""
+        from wetread.core.fhir.filing import file_result
+        from wetread.core.fhir.study import study_facts
+        from wetread.gcp.study_reports import find_family
+
+        subject, fhir, state = str(self.version), self.installation.fhir, self.installation.state
+        if state.is_superseded(self.version):
+            return self._result("superseded")
+        begun = self.records.begin_report()
         findings = self.records.findings()
         uid = findings.study_instance_uid
-        facts = study_facts(self.installation.dicomweb.study_metadata(uid, subject))
-        identifier = patient_identifier(findings, facts)
-        patient = (
-            fhir.find("Patient", identifier.criterion, f"patient of {subject}")
-            if identifier
-            else None
+        family = find_family(fhir, uid, begun.report_id, subject)
+        filing = file_result(findings, begun.report_id, family, begun.predecessor_id)
+        if filing is None:
+            return self._result("decided")
+        metadata = self.installation.dicomweb.study_metadata(uid, subject)
+        facts = study_facts(metadata, self.installation.settings.site)
+        bundle = self._bundle(findings, facts, filing)
+        if state.is_superseded(self.version):
+            return self._result("superseded")
+        fhir.execute(bundle, f"report of {subject}")
+        status = "beside" if filing.is_beside else "preliminary"
+        return self._result(status, _count_observations(bundle))
+
+    def _bundle(self, findings: StudyFindings, facts: StudyFacts, filing: Filing) -> dict[str, Any]:
+        from wetread.core.fhir.bundle import build_transaction
+        from wetread.gcp.report_surroundings import ReportSurroundings
+
+        surroundings = ReportSurroundings(
+            fhir=self.installation.fhir,
+            dicomweb_url=self.installation.dicomweb.url,
+            organization_name=self.installation.settings.organization,
+            subject=str(self.version),
         )
-        bundle = build_transaction(
+        return build_transaction(
             findings,
             facts,
-            subject_reference(findings, facts, patient["id"] if patient else None),
+            surroundings.find(findings, facts),
+            filing,
             anomaly_threshold=self.records.settings.anomaly_threshold,
         )
-        name = report_identifier(uid, findings.settings_digest)
-        existing = fhir.find("DiagnosticReport", name.criterion, f"report of {subject}")
-        if state.is_superseded(self.version):
-            self.log.info("A later version than %s has its report.", subject)
-            return {"status": "superseded", "observations": 0}
-        fhir.execute(guard_transaction(bundle, existing), f"report of {subject}")
-        written = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
-        result: dict[str, int | str] = {
-            "status": "preliminary",
-            "observations": written.count("Observation"),
-        }
-        self.log.info("Wrote the report of %s: %s", subject, result)
+
+    def _result(self, status: str, observations: int = 0) -> dict[str, int | str]:
+        result: dict[str, int | str] = {"status": status, "observations": observations}
+        self.log.info("The report of %s: %s", self.version, result)
         return result
+
+
+def _count_observations(bundle: dict[str, Any]) -> int:
+    """Return how many Observations the report refers to, those that a person closed included."""
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    (report,) = (one for one in resources if one["resourceType"] == "DiagnosticReport")
+    return len(report.get("result", []))

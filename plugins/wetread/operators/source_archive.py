@@ -85,16 +85,15 @@ class ArchiveSourceOperator(StudyOperator):
                 }
                 for finding in findings.findings
             ],
-            "report_status": self._report_status(findings),
+            "report_status": self._report_status(),
             "alert": bool(critical_alerts(findings)),
         }
 
-    def _report_status(self, findings: StudyFindings) -> str | None:
-        from wetread.core.fhir.identifiers import report_identifier
+    def _report_status(self) -> str | None:
+        """Return the status of the newest edition of the report that the version writes."""
+        from wetread.gcp.study_reports import find_report
 
-        name = report_identifier(findings.study_instance_uid, findings.settings_digest)
-        subject = f"report of {self.version}"
-        report = self.installation.fhir.find("DiagnosticReport", name.criterion, subject)
+        report = find_report(self.installation.fhir, self.records)
         return str(report["status"]) if report else None
 
     def _event(self, findings: StudyFindings) -> str:

@@ -1,0 +1,114 @@
+"""What a report refers to, found in the FHIR store, or created there once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wetread.core.alerts.rules import review_due_seconds
+from wetread.core.fhir.directory import (
+    directory_identifier,
+    endpoint,
+    model_devices,
+    organization,
+    wetread_device,
+)
+from wetread.core.fhir.elements import Resource
+from wetread.core.fhir.subject import SubjectReference, patient_identifier, subject_reference
+from wetread.core.fhir.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from wetread.core.fhir.study import StudyFacts
+    from wetread.core.findings import StudyFindings
+    from wetread.gcp.fhir import FhirClient
+
+
+@dataclass(frozen=True)
+class ReportSurroundings:
+    """Looks up what one report refers to; ``subject`` names the study version in errors.
+
+    People, and orders for them, are only found: nobody knows them from a DICOM header alone.
+    Models, Wetread, the organization and the endpoint are created where they are missing, each by
+    itself: a transaction that updated them would be refused whenever another one does
+    (Cloud Healthcare API, "FHIR lock contention").
+
+    Parameters
+    ----------
+    dicomweb_url
+        Where the images are; absolute.
+    organization_name
+        Who answers for the results; empty: nobody is named.
+    """
+
+    fhir: FhirClient
+    dicomweb_url: str
+    organization_name: str
+    subject: str
+
+    def find(self, findings: StudyFindings, facts: StudyFacts) -> Surroundings:
+        """Return the surroundings of a study's report.
+
+        Raises
+        ------
+        PermanentError
+            ``identifier-ambiguous``: several Patients, or of another type that is to be unique,
+            carry an identifier.
+        """
+        subject = self._subject(findings, facts)
+        issuer = self.organization_name
+        return Surroundings(
+            subject=subject,
+            devices=self._devices(findings),
+            assembler=self._ensured(wetread_device()),
+            organization=self._ensured(organization(issuer)) if issuer else None,
+            endpoint=self._ensured(endpoint(self.dicomweb_url)),
+            service_request=self._service_request(facts, subject),
+            dicomweb_url=self.dicomweb_url,
+            due_seconds=review_due_seconds(),
+        )
+
+    def _subject(self, findings: StudyFindings, facts: StudyFacts) -> SubjectReference:
+        identifier = patient_identifier(findings, facts)
+        patient = (
+            self.fhir.find("Patient", identifier.criterion, f"patient of {self.subject}")
+            if identifier
+            else None
+        )
+        return subject_reference(findings, facts, patient["id"] if patient else None)
+
+    def _service_request(self, facts: StudyFacts, subject: SubjectReference) -> str | None:
+        """Return the one order of the accession number that is for the same patient.
+
+        An accession number may stand for several orders (HL7 FHIR R4, ServiceRequest,
+        "requisition"); which of them the images answer, only a person can tell.
+        """
+        if facts.accession is None:
+            return None
+        criterion, about = facts.accession.criterion, f"order of {self.subject}"
+        orders = self.fhir.find_all("ServiceRequest", criterion, about)
+        if len(orders) != 1 or not _is_for(orders[0], subject):
+            return None
+        return _literal(orders[0])
+
+    def _devices(self, findings: StudyFindings) -> Mapping[tuple[str, str, str], str]:
+        """Return the models' Devices; analyses that share a model share its Device."""
+        devices = model_devices(findings)
+        by_identifier = {directory_identifier(one): one for one in devices.values()}
+        ensured = {name: self._ensured(one) for name, one in by_identifier.items()}
+        return {model: ensured[directory_identifier(one)] for model, one in devices.items()}
+
+    def _ensured(self, resource: Resource) -> str:
+        kind, name = resource["resourceType"], directory_identifier(resource)
+        about = f"{kind} of {self.subject}"
+        return _literal(self.fhir.ensure(kind, name.criterion, resource, about))
+
+
+def _is_for(order: Resource, subject: SubjectReference) -> bool:
+    """Tell whether an order is not for another patient than the one who was found."""
+    patient = order.get("subject", {}).get("reference")
+    return subject.reference is None or patient in (None, subject.reference)
+
+
+def _literal(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
