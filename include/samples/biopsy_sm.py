@@ -15,15 +15,15 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEGBaseline8Bit, VLWholeSlideMicroscopyImageStorage
 
-from samples import part10
-from samples.identity import IDENTITIES, Identity, uid
+from samples import part10, slide
+from samples.identity import IDENTITIES, Identity
 from samples.shapes import Image
 from samples.study import SampleFile
 from samples.textures import power_law
 
 SIZE, TILE = 2048, 256
 LEVELS = 3
-_SPACING_MM = 0.0005
+_SPACING_MM, _LABEL_SPACING_MM = 0.0005, 0.05
 _GLASS = np.array((243, 240, 243), np.float32)
 _STROMA, _STROMA_DARK = np.array((232, 176, 203), np.float32), np.array((206, 132, 172), np.float32)
 _CYTOPLASM = (196, 142, 188)
@@ -32,10 +32,10 @@ _LUMEN = (228, 204, 224)
 
 def build(study: str) -> Iterator[SampleFile]:
     """Make the levels of the pyramid, the finest first, and the label."""
-    slide = Picture.fromarray(_tissue())
+    tissue = Picture.fromarray(_tissue())
     for level in range(LEVELS):
         size = SIZE >> level
-        reduced = np.asarray(slide.resize((size, size), Picture.Resampling.BOX))
+        reduced = np.asarray(tissue.resize((size, size), Picture.Resampling.BOX))
         yield SampleFile(f"LEVEL_{level}.dcm", _level(study, level, reduced))
     yield SampleFile("LABEL.dcm", _label(study))
 
@@ -142,21 +142,16 @@ def _level(study: str, level: int, pixels: np.ndarray) -> bytes:
     ]
     origin = "DERIVED" if level else "ORIGINAL"
     kind = [origin, "PRIMARY", "VOLUME", "RESAMPLED" if level else "NONE"]
-    ds = _image(study, level + 1, kind, tiles, (size, size))
-    measures = Dataset()
-    measures.PixelSpacing = [_SPACING_MM * 2**level] * 2
-    measures.SliceThickness = 0.001
-    shared = Dataset()
-    shared.PixelMeasuresSequence = Sequence([measures])
-    ds.SharedFunctionalGroupsSequence = Sequence([shared])
+    ds = _image(study, level + 1, kind, tiles, (size, size), _SPACING_MM * 2**level)
     return part10.encode(ds, JPEGBaseline8Bit)
 
 
 def _label(study: str) -> bytes:
     photograph = _photograph(IDENTITIES[study])
     kind = ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]
-    ds = _image(study, LEVELS + 1, kind, [photograph], photograph.shape[:2])
+    ds = _image(study, LEVELS + 1, kind, [photograph], photograph.shape[:2], _LABEL_SPACING_MM)
     ds.BurnedInAnnotation = "YES"
+    ds.LabelText = ds.BarcodeValue = ""
     return part10.encode(ds, JPEGBaseline8Bit)
 
 
@@ -170,7 +165,12 @@ def _photograph(identity: Identity) -> np.ndarray:
 
 
 def _image(
-    study: str, instance: int, kind: list[str], frames: list[np.ndarray], matrix: tuple[int, ...]
+    study: str,
+    instance: int,
+    kind: list[str],
+    frames: list[np.ndarray],
+    matrix: tuple[int, ...],
+    spacing_mm: float,
 ) -> Dataset:
     """Return one whole slide image (PS3.3 C.8.12.4)."""
     ds = part10.image(
@@ -184,16 +184,16 @@ def _image(
         series_description="H&E",
     )
     ds.ImageType = kind
-    ds.BodyPartExamined = "BREAST"
-    ds.FrameOfReferenceUID = uid(study, "frame")
-    ds.PositionReferenceIndicator = "SLIDE_CORNER"
-    ds.ContainerIdentifier = "BLOCK-1"
-    ds.VolumetricProperties = "VOLUME"
+    slide.describe(ds, study, matrix[0] * spacing_mm, matrix[1] * spacing_mm)
     ds.SpecimenLabelInImage = "YES" if "LABEL" in kind else "NO"
     ds.BurnedInAnnotation = "NO"
-    ds.FocusMethod, ds.ExtendedDepthOfField = "AUTO", "NO"
-    ds.DimensionOrganizationType = "TILED_FULL"
+    frame_type, measures, shared = Dataset(), Dataset(), Dataset()
+    frame_type.FrameType = kind
+    measures.PixelSpacing = [spacing_mm] * 2
+    measures.SliceThickness = slide.THICKNESS_MM
+    shared.PixelMeasuresSequence = Sequence([measures])
+    shared.WholeSlideMicroscopyImageFrameTypeSequence = Sequence([frame_type])
+    ds.SharedFunctionalGroupsSequence = Sequence([shared])
     ds.TotalPixelMatrixRows, ds.TotalPixelMatrixColumns = matrix
-    ds.ImageOrientationSlide = [0, -1, 0, -1, 0, 0]
     part10.set_jpeg_frames(ds, frames)
     return ds

@@ -150,7 +150,13 @@ def _describe_acquisition(ds: Dataset) -> None:
     ds.DetectorVector, ds.NumberOfDetectors = [1, 2], 2
     ds.PixelSpacing = [SPACING_MM, SPACING_MM]
     ds.PatientOrientation = ""
+    ds.PatientOrientationCodeSequence = Sequence([part10.code("102538003", "SCT", "recumbent")])
+    ds.PatientGantryRelationshipCodeSequence = Sequence(
+        [part10.code("102540001", "SCT", "headfirst")]
+    )
     ds.WholeBodyTechnique = "1PS"
+    ds.ScanVelocity, ds.ScanLength = "", ""
+    ds.CountsAccumulated = ""
     ds.ActualFrameDuration = 900_000
     window = Dataset()
     window.EnergyWindowLowerLimit, window.EnergyWindowUpperLimit = 126, 154
@@ -165,6 +171,7 @@ def _describe_acquisition(ds: Dataset) -> None:
 def _detector(view: str) -> Dataset:
     detector = Dataset()
     detector.CollimatorType = "PARA"
+    detector.ImageOrientationPatient = detector.ImagePositionPatient = None
     meaning = "antero-posterior" if view == "ANTERIOR" else "postero-anterior"
     value = "399067008" if view == "ANTERIOR" else "399348003"
     detector.ViewCodeSequence = Sequence([part10.code(value, "SCT", meaning)])

@@ -93,7 +93,7 @@ def _encode(study: str, index: int, activity: Image) -> bytes:
     part10.set_plane(ds, uid(study, "frame"), position, _GRID.spacing_mm)
     _describe_acquisition(ds, index)
     slope = float(f"{activity.max() / _LARGEST:.6g}")
-    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, slope, "US"
+    ds.RescaleIntercept, ds.RescaleSlope = 0, slope
     part10.set_pixels(ds, np.rint(activity / slope), bits_stored=16)
     return part10.encode(ds)
 
@@ -106,11 +106,17 @@ def _describe_acquisition(ds: Dataset, index: int) -> None:
     ds.Units, ds.CountsSource, ds.SeriesType = "BQML", "EMISSION", ["STATIC", "IMAGE"]
     ds.NumberOfSlices, ds.ImageIndex = SLICES, index + 1
     ds.CorrectedImage = ["NORM", "DTIM", "ATTN", "SCAT", "DECY", "RAN"]
-    ds.DecayCorrection = "START"
+    ds.DecayCorrection, ds.DecayFactor = "START", 1
+    del ds.PatientPosition  # the codes take its place (PS3.3 C.8.4.6)
+    ds.PatientOrientationCodeSequence = Sequence([part10.code("102538003", "SCT", "recumbent")])
+    ds.PatientGantryRelationshipCodeSequence = Sequence(
+        [part10.code("102540001", "SCT", "headfirst")]
+    )
     ds.CollimatorType = "NONE"
     ds.FrameReferenceTime = 0
     ds.ActualFrameDuration = 900_000
     tracer = Dataset()
+    tracer.RadionuclideCodeSequence = Sequence([part10.code("77004003", "SCT", "^18^Fluorine")])
     tracer.RadionuclideTotalDose = 185_000_000
     tracer.RadionuclideHalfLife = 6586.2
     tracer.RadiopharmaceuticalStartTime = "071500"

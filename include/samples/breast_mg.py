@@ -17,7 +17,7 @@ from pydicom.uid import (
 )
 
 from samples import part10
-from samples.identity import IDENTITIES, uid
+from samples.identity import IDENTITIES
 from samples.shapes import Image
 from samples.study import SampleFile
 from samples.textures import blurred, power_law
@@ -86,9 +86,8 @@ def _encode(
     ds.PresentationIntentType = "FOR PRESENTATION" if is_for_presentation else "FOR PROCESSING"
     _describe_view(ds, side)
     if is_for_presentation:
-        ds.WindowCenter, ds.WindowWidth = _WHITE * 0.42, _WHITE * 0.72
+        ds.WindowCenter, ds.WindowWidth = round(_WHITE * 0.42, 1), round(_WHITE * 0.72, 1)
         ds.PixelPaddingValue = PADDING
-        ds.PresentationLUTShape = "IDENTITY"
     part10.set_pixels(ds, np.rint(pixels), BITS_STORED)
     return part10.encode(ds)
 
@@ -106,13 +105,13 @@ def _describe_view(ds: Dataset, side: str) -> None:
     ds.AcquisitionContextSequence = Sequence()
     ds.PositionerType = "MAMMOGRAPHIC"
     ds.OrganExposed = "BREAST"
+    ds.DetectorType = "DIRECT"
     ds.KVP = 29
     ds.AnodeTargetMaterial = "TUNGSTEN"
     ds.BodyPartThickness = 55
     ds.CompressionForce = 110
     ds.ImagerPixelSpacing = [SPACING_MM, SPACING_MM]
-    ds.FrameOfReferenceUID = uid("mg", side, "frame")
-    ds.PositionReferenceIndicator = ""
+    ds.PresentationLUTShape = "IDENTITY"
     ds.PixelIntensityRelationship = "LOG"
     ds.PixelIntensityRelationshipSign = -1
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "US"
