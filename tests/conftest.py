@@ -8,6 +8,8 @@ import tempfile
 
 import pytest
 
+pytest_plugins = ["tests.operators.sample_runs"]
+
 _HOME_PREFIX = "wetread-tests-"
 
 # Airflow writes to its home when it is first imported; without this, to the developer's. A worker
@@ -19,10 +21,14 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep on one worker what shares a server: each file, and the system tests, which begin."""
+    """Keep on one worker what shares a server: a file if it names no group, and the system tests.
+
+    The latter begin.
+    """
     for item in items:
         is_system = item.get_closest_marker("system") is not None
-        item.add_marker(pytest.mark.xdist_group("system" if is_system else item.path.name))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("system" if is_system else item.path.name))
     items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 

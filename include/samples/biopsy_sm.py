@@ -142,14 +142,16 @@ def _level(study: str, level: int, pixels: np.ndarray) -> bytes:
     ]
     origin = "DERIVED" if level else "ORIGINAL"
     kind = [origin, "PRIMARY", "VOLUME", "RESAMPLED" if level else "NONE"]
-    ds = _image(study, level + 1, kind, tiles, (size, size), _SPACING_MM * 2**level)
+    ds = _image(study, level + 1, kind, tiles, (size, size), spacing_mm=_SPACING_MM * 2**level)
     return part10.encode(ds, JPEGBaseline8Bit)
 
 
 def _label(study: str) -> bytes:
     photograph = _photograph(IDENTITIES[study])
     kind = ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]
-    ds = _image(study, LEVELS + 1, kind, [photograph], photograph.shape[:2], _LABEL_SPACING_MM)
+    ds = _image(
+        study, LEVELS + 1, kind, [photograph], photograph.shape[:2], spacing_mm=_LABEL_SPACING_MM
+    )
     ds.BurnedInAnnotation = "YES"
     ds.LabelText = ds.BarcodeValue = ""
     return part10.encode(ds, JPEGBaseline8Bit)
@@ -170,6 +172,7 @@ def _image(
     kind: list[str],
     frames: list[np.ndarray],
     matrix: tuple[int, ...],
+    *,
     spacing_mm: float,
 ) -> Dataset:
     """Return one whole slide image (PS3.3 C.8.12.4)."""

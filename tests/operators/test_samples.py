@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.contract.conftest import StartCloud
-from tests.operators.models import installed
-from tests.operators.pipeline import Pipeline
+from tests.operators.sample_runs import SampleRuns
 
 from samples import FoundFinding, FoundModelFinding, SampleStudy, catalog
 
-
-@pytest.fixture(scope="module")
-def models(start_cloud: StartCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    folder = tmp_path_factory.mktemp("models")
-    with start_cloud(folder / "cloud") as cloud, installed(cloud, folder / "server") as pipeline:
-        yield pipeline
+pytestmark = pytest.mark.xdist_group("samples")
 
 
 @pytest.mark.parametrize("sample", catalog(), ids=lambda sample: sample.name)
-def test_sample_reaches_its_expected_state(models: Pipeline, sample: SampleStudy) -> None:
-    models.upload(sample.folder, sample.files())
-    (run_id,) = models.intake()
-
-    results = models.run(run_id)
+def test_sample_reaches_its_expected_state(sample_runs: SampleRuns, sample: SampleStudy) -> None:
+    run = sample_runs.of(sample)
+    models, run_id, results = run.pipeline, run.run_id, run.results
 
     assert not [result for result in results.values() if isinstance(result, Exception)]
     summary, expected = models.summary(run_id), sample.expected

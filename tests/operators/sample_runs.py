@@ -1,0 +1,109 @@
+"""The sample studies taken through one installation with its models, each once in a session.
+
+Loaded as a plugin, so that all folders share one fixture; a module that uses it has the mark
+``xdist_group("samples")``, so that one worker runs the studies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pydicom import FileDataset
+    from tests.contract.conftest import StartCloud
+    from tests.operators.pipeline import Pipeline
+
+    from samples import SampleStudy
+
+
+@dataclass(frozen=True)
+class SampleRun:
+    """What became of one sample: what each task returned, and all that stands in the stores."""
+
+    sample: SampleStudy
+    pipeline: Pipeline
+    run_id: str
+    results: dict[str, Any]
+    transactions: tuple[dict[str, Any], ...]
+    """The bundles that were sent to the FHIR store to be stored at once."""
+
+    @cached_property
+    def study_instance_uid(self) -> str:
+        return self.pipeline.records(self.run_id).manifest.study_instance_uid
+
+    @cached_property
+    def instances(self) -> tuple[FileDataset, ...]:
+        """Every instance of the study in the DICOM store, the results included."""
+        from wetread.core.pixels.reading import read_instance
+
+        dicomweb, uid = self.pipeline.installation.dicomweb, self.study_instance_uid
+        metadata = dicomweb.study_metadata(uid, "the sample's study")
+        series = {item["0020000E"]["Value"][0] for item in metadata}
+        return tuple(
+            read_instance(blob)
+            for name in sorted(series)
+            for blob in dicomweb.stream_series(uid, name, "the sample's study")
+        )
+
+    @property
+    def results_in_dicom(self) -> tuple[FileDataset, ...]:
+        """The instances that Wetread wrote."""
+        from wetread.core.dicom.ownership import is_own_result
+
+        return tuple(instance for instance in self.instances if is_own_result(instance))
+
+    @property
+    def sources(self) -> tuple[FileDataset, ...]:
+        """The instances that a modality wrote."""
+        own = {instance.SOPInstanceUID for instance in self.results_in_dicom}
+        return tuple(one for one in self.instances if one.SOPInstanceUID not in own)
+
+
+@dataclass
+class SampleRuns:
+    """Runs a sample when it is first asked for."""
+
+    pipeline: Pipeline
+    sent: list[dict[str, Any]]
+    _runs: dict[str, SampleRun] = field(default_factory=dict)
+
+    def of(self, sample: SampleStudy) -> SampleRun:
+        if sample.name not in self._runs:
+            self.pipeline.upload(sample.folder, sample.files())
+            (run_id,) = self.pipeline.intake()
+            results = self.pipeline.run(run_id)
+            bundles = tuple(self.sent)
+            self.sent.clear()
+            self._runs[sample.name] = SampleRun(sample, self.pipeline, run_id, results, bundles)
+        return self._runs[sample.name]
+
+
+@pytest.fixture(scope="session")
+def sample_runs(
+    start_cloud: StartCloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SampleRuns]:
+    from tests.operators.models import installed
+
+    from wetread.gcp.fhir import FhirClient
+
+    sent: list[dict[str, Any]] = []
+    execute = FhirClient.execute
+
+    def recorded(client: FhirClient, bundle: dict[str, Any], subject: str) -> dict[str, Any]:
+        if bundle["type"] == "transaction":
+            sent.append(bundle)
+        return execute(client, bundle, subject)
+
+    folder = tmp_path_factory.mktemp("samples")
+    with (
+        start_cloud(folder / "cloud") as cloud,
+        installed(cloud, folder / "server") as pipeline,
+        pytest.MonkeyPatch.context() as listening,
+    ):
+        listening.setattr(FhirClient, "execute", recorded)
+        yield SampleRuns(pipeline, sent)
