@@ -11,7 +11,12 @@ from wetread.core.terminology import Concept, concept
 
 if TYPE_CHECKING:
     from highdicom import AlgorithmIdentificationSequence
-    from highdicom.sr import AlgorithmIdentification, CodedConcept, ObserverContext
+    from highdicom.coding_schemes import CodingSchemeIdentificationItem
+    from highdicom.sr import (
+        AlgorithmIdentification,
+        CodedConcept,
+        ObserverContext,
+    )
 
 LONG_STRING_CHARACTERS = 64
 """The length of LO (PS3.5 table 6.2-1)."""
@@ -94,3 +99,16 @@ def observer(source: AnalysisSource) -> ObserverContext:
 def _digests(source: AnalysisSource) -> dict[str, str]:
     digests = {"settings": source.settings_digest, "weights": source.weights_digest}
     return {name: digest for name, digest in digests.items() if digest}
+
+
+def coding_schemes() -> list[CodingSchemeIdentificationItem]:
+    """Return who defines the codes that are in no public list (PS3.3 C.12.1.1.7)."""
+    from highdicom.coding_schemes import CodingSchemeIdentificationItem
+
+    return [
+        CodingSchemeIdentificationItem(
+            designator=concept("anomaly-candidate").designator,
+            name="Wetread: results of AI on images",
+            responsible_organization=MANUFACTURER,
+        )
+    ]

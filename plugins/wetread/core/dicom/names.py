@@ -46,12 +46,16 @@ _SOP_CLASSES = {
 
 @dataclass(frozen=True)
 class ResultName:
-    """One object: its kind, a :class:`ResultKind`, and the UIDs it has in its study."""
+    """One object: its kind, a :class:`ResultKind`, and the UIDs it has in its study.
+
+    ``about`` is the SOPInstanceUID of the one image that it is about, if there is just one.
+    """
 
     kind: str
     series_instance_uid: str
     sop_instance_uid: str
     sop_class_uid: str
+    about: str = ""
 
 
 def result_names(study_instance_uid: str, analysis: AnalysisFindings) -> tuple[ResultName, ...]:
@@ -79,21 +83,32 @@ def result_names(study_instance_uid: str, analysis: AnalysisFindings) -> tuple[R
 
 
 def result_name(
-    study_instance_uid: str, findings_digest: str, kind: ResultKind, part: str = ""
+    study_instance_uid: str, findings_digest: str, kind: ResultKind, about: str = ""
 ) -> ResultName:
     """Return the name of one object of the findings with this digest.
 
     Parameters
     ----------
-    part : tells objects of one kind apart; the SOPInstanceUID that one is about
+    about : tells objects of one kind apart; the SOPInstanceUID that one is about
     """
     identity = (study_instance_uid, findings_digest, kind)
     return ResultName(
         kind,
         derive_uid(*identity, "series"),
-        derive_uid(*identity, "instance", part),
+        derive_uid(*identity, "instance", about),
         str(_SOP_CLASSES[kind]),
+        about,
     )
+
+
+def tracking_uid(study_instance_uid: str, analysis: AnalysisFindings, number: int) -> str:
+    """Return what tells one finding or candidate from others in all objects that show it.
+
+    Parameters
+    ----------
+    number : its place in ``analysis.seen``, from 1
+    """
+    return derive_uid(study_instance_uid, analysis.digest, "tracking", str(number))
 
 
 def annotated_slides(analysis: AnalysisFindings) -> tuple[str, ...]:

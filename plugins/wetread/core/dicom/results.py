@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 
+from wetread.core.dicom.bulk_annotations import build_bulk_annotations
 from wetread.core.dicom.key_image import build_key_image
+from wetread.core.dicom.key_object_selection import build_key_object_selection
 from wetread.core.dicom.names import (
     ResultKind,
     ResultName,
@@ -22,6 +24,9 @@ from wetread.core.dicom.names import (
     key_frame,
     result_names,
 )
+from wetread.core.dicom.segmentation import build_segmentation
+from wetread.core.dicom.stand_in import stand_in
+from wetread.core.dicom.structured_report import build_structured_report
 from wetread.core.errors import problem
 from wetread.core.findings import AnalysisFindings
 
@@ -51,6 +56,8 @@ def build_results(
 ) -> tuple[ResultObject, ...]:
     """Build the objects that :func:`result_names` lists, in its order.
 
+    Left out are a segmentation and annotations of images whose headers do not say where they lie.
+
     Parameters
     ----------
     headers : by SOPInstanceUID, at least those of :func:`images_needed`; read from DICOM JSON or
@@ -69,12 +76,31 @@ def build_results(
         raise problem("result-invalid", f"The headers for {analysis.name} are not complete.")
     if not needed:
         return ()
-    study_uid = str(headers[needed[0]].get("StudyInstanceUID") or "")
-    objects = []
-    for name in result_names(study_uid, analysis):
-        if name.kind == ResultKind.KEY_IMAGE and key_pixels is not None:
-            marked = best_image(analysis)
-            source = headers[marked[0].image.sop_instance_uid]
-            blob = build_key_image(source, key_pixels, marked, analysis)
-            objects.append(ResultObject(name, blob))
-    return tuple(objects)
+    headers = {uid: headers[uid] for uid in needed}
+    study_uid = stand_in(headers[needed[0]]).StudyInstanceUID
+    built = [
+        (name, _build(name, analysis, headers, key_pixels))
+        for name in result_names(study_uid, analysis)
+    ]
+    return tuple(ResultObject(name, blob) for name, blob in built if blob is not None)
+
+
+def _build(
+    name: ResultName,
+    analysis: AnalysisFindings,
+    headers: Mapping[str, Dataset],
+    key_pixels: npt.NDArray[np.uint8] | None,
+) -> bytes | None:
+    match name.kind:
+        case ResultKind.STRUCTURED_REPORT:
+            return build_structured_report(analysis, headers, name)
+        case ResultKind.SEGMENTATION:
+            return build_segmentation(analysis, headers, name)
+        case ResultKind.ANNOTATIONS:
+            return build_bulk_annotations(analysis, headers[name.about], name)
+        case ResultKind.KEY_OBJECTS:
+            return build_key_object_selection(analysis, headers, name)
+    marked = best_image(analysis)
+    if key_pixels is None:
+        raise problem("result-invalid", f"The key frame of {analysis.name} is missing.")
+    return build_key_image(headers[marked[0].image.sop_instance_uid], key_pixels, marked, analysis)

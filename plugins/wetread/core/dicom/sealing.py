@@ -6,7 +6,7 @@ the same object twice, and refuses other bytes under a UID that it knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 
 from pydicom import Dataset
@@ -16,6 +16,9 @@ from wetread.core.dicom.stand_in import is_multi_frame
 from wetread.core.dicom.timestamps import stamp
 from wetread.core.dicom.uids import derive_uid
 from wetread.core.findings import AnalysisFindings
+
+_NAMES_FRAMES = frozenset({"SourceImageSequence", "ReferencedSOPSequence"})
+"""Sequences whose items are references to images with frames; others refer to whole instances."""
 
 
 def seal(dataset: Dataset, source: Dataset, analysis: AnalysisFindings) -> bytes:
@@ -56,22 +59,21 @@ def restore_references(
     Parameters
     ----------
     headers : of the images referred to, by SOPInstanceUID
-    frames : frame numbers by SOPInstanceUID, for references that name none
+    frames : the frame numbers to name, by SOPInstanceUID
     """
-    for item in _items(dataset):
+    for keyword, item in _items(dataset):
         uid = str(item.get("ReferencedSOPInstanceUID") or "")
         if uid not in headers:
             continue
         item.ReferencedSOPClassUID = headers[uid].SOPClassUID
-        if is_multi_frame(headers[uid]) and "ReferencedFrameNumber" not in item and uid in frames:
+        if keyword in _NAMES_FRAMES and is_multi_frame(headers[uid]):
             item.ReferencedFrameNumber = frames[uid]
 
 
-def _items(dataset: Dataset) -> list[Dataset]:
-    """Return every item of every sequence, those of sequences inside others included."""
-    found = []
+def _items(dataset: Dataset) -> Iterator[tuple[str, Dataset]]:
+    """Yield every item with its sequence's keyword, those of sequences inside others included."""
     for element in dataset:
         if element.VR == "SQ":
             for item in element.value:
-                found += [item, *_items(item)]
-    return found
+                yield element.keyword, item
+                yield from _items(item)
