@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import cache
 
+from jinja2 import Template
+
+from wetread.core.fhir.filing import Filing
 from wetread.core.fhir.study import StudyFacts
 from wetread.core.fhir.subject import SubjectReference
 from wetread.core.findings import StudyFindings
+from wetread.documents.content import report_content
+from wetread.documents.environment import environment
 from wetread.documents.figures import Figure
-
-if TYPE_CHECKING:
-    from wetread.core.fhir.filing import Filing
-
-CONTENT_TYPE = "text/html; charset=utf-8"
 
 
 def study_document(
@@ -23,16 +23,25 @@ def study_document(
     filing: Filing,
     figures: Sequence[Figure] = (),
     *,
-    software_version: str,
     anomaly_threshold: float | None = None,
 ) -> bytes:
     """Return the report as an HTML file in UTF-8: a pure function of its arguments.
 
+    The file loads nothing and runs nothing, and its own policy forbids both (W3C, "Content Security
+    Policy Level 3"): a description may hold anything, and the file may be opened anywhere.
+
     Parameters
     ----------
     filing : where the report is filed: its edition, its predecessor, signed reports beside it
-    figures : what ``gcp.report_figures.report_figures`` returned, in its order
-    software_version : of Wetread, such as ``0.1.0``
+    figures : what ``gcp.report_figures.ReportFigures`` made, in its order
     anomaly_threshold : the score that made an object an anomaly candidate, in (0, 1]
     """
-    return b"<!doctype html><title>Preliminary. Not for clinical use.</title>"
+    content = report_content(
+        findings, facts, subject, filing, figures, anomaly_threshold=anomaly_threshold
+    )
+    return _template().render(content=content).encode("utf-8")
+
+
+@cache
+def _template() -> Template:
+    return environment("wetread.documents", "study.css").get_template("study.html")
