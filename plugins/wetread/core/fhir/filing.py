@@ -80,7 +80,7 @@ def file_result(
     editions = _editions(reports, report_id)
     latest = editions[-1] if editions else None
     is_closed = latest is not None and latest["status"] not in OPEN_STATUSES
-    if latest is not None and is_closed and _carries(latest, content):
+    if latest is not None and is_closed and carries(latest, content):
         return None
     existing = None if is_closed else latest
     edition = len(editions) - (existing is not None)
@@ -93,9 +93,9 @@ def file_result(
         edition=edition,
         existing=existing,
         observations=tuple(_results_of(existing, family)) if existing else (),
-        task=next((task for task in tasks if _carries(task, own)), None),
+        task=next((task for task in tasks if carries(task, own)), None),
         open_tasks=tuple(
-            t for t in tasks if t["status"] in UNTAKEN_STATUSES and not _carries(t, own)
+            t for t in tasks if t["status"] in UNTAKEN_STATUSES and not carries(t, own)
         ),
         predecessor=_literal(before[-1]) if before else None,
         signed=tuple(sorted(_literal(r) for r in reports if r["status"] in SIGNED_STATUSES)),
@@ -120,7 +120,7 @@ def _editions(reports: Sequence[Resource], report_id: str | None) -> list[Resour
         return editions
     for edition in count():
         name = report_identifier(report_id, edition)
-        found = next((report for report in reports if _carries(report, name)), None)
+        found = next((report for report in reports if carries(report, name)), None)
         if found is None:
             break
         editions.append(found)
@@ -138,7 +138,8 @@ def _of_type(family: Iterable[Resource], resource_type: str) -> list[Resource]:
     return [resource for resource in family if resource["resourceType"] == resource_type]
 
 
-def _carries(resource: Resource, identifier: Identifier) -> bool:
+def carries(resource: Resource, identifier: Identifier) -> bool:
+    """Return whether a resource has an identifier among its own."""
     return any(
         (one.get("system"), one.get("value")) == (identifier.system, identifier.value)
         for one in resource.get("identifier", [])
