@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from samples import SampleStudy
 
 
+class Transaction(NamedTuple):
+    """A bundle that was sent to the FHIR store to be stored at once, and the answer."""
+
+    sent: dict[str, Any]
+    answer: dict[str, Any]
+
+    @property
+    def references(self) -> list[str]:
+        """``<type>/<id>`` of what the bundle wrote."""
+        locations = [entry["response"]["location"] for entry in self.answer["entry"]]
+        return ["/".join(one.partition("/_history/")[0].split("/")[-2:]) for one in locations]
+
+
 @dataclass(frozen=True)
 class SampleRun:
     """What became of one sample: what each task returned, and all that stands in the stores."""
@@ -29,8 +42,7 @@ class SampleRun:
     pipeline: Pipeline
     run_id: str
     results: dict[str, Any]
-    transactions: tuple[dict[str, Any], ...]
-    """The bundles that were sent to the FHIR store to be stored at once."""
+    transactions: tuple[Transaction, ...]
 
     @cached_property
     def study_instance_uid(self) -> str:
@@ -69,7 +81,7 @@ class SampleRuns:
     """Runs a sample when it is first asked for."""
 
     pipeline: Pipeline
-    sent: list[dict[str, Any]]
+    sent: list[Transaction]
     _runs: dict[str, SampleRun] = field(default_factory=dict)
 
     def of(self, sample: SampleStudy) -> SampleRun:
@@ -77,9 +89,9 @@ class SampleRuns:
             self.pipeline.upload(sample.folder, sample.files())
             (run_id,) = self.pipeline.intake()
             results = self.pipeline.run(run_id)
-            bundles = tuple(self.sent)
+            sent = tuple(self.sent)
             self.sent.clear()
-            self._runs[sample.name] = SampleRun(sample, self.pipeline, run_id, results, bundles)
+            self._runs[sample.name] = SampleRun(sample, self.pipeline, run_id, results, sent)
         return self._runs[sample.name]
 
 
@@ -91,13 +103,14 @@ def sample_runs(
 
     from wetread.gcp.fhir import FhirClient
 
-    sent: list[dict[str, Any]] = []
+    sent: list[Transaction] = []
     execute = FhirClient.execute
 
     def recorded(client: FhirClient, bundle: dict[str, Any], subject: str) -> dict[str, Any]:
+        answer = execute(client, bundle, subject)
         if bundle["type"] == "transaction":
-            sent.append(bundle)
-        return execute(client, bundle, subject)
+            sent.append(Transaction(bundle, answer))
+        return answer
 
     folder = tmp_path_factory.mktemp("samples")
     with (
