@@ -56,6 +56,8 @@ def violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
 
 def _element_violations(element: Element, targets: references.Targets) -> Iterator[Violation]:
     yield from bindings.binding_violations(element)
+    if not element.built:
+        return
     yield from codes.code_violations(element)
     yield from references.reference_violations(element, targets)
     yield from invariants.invariant_violations(element)

@@ -15,7 +15,7 @@ def code_violations(element: Element) -> Iterator[Violation]:
 
     A system that the table gives no code of, such as that of UIDs, is free.
     """
-    if not element.built or element.type not in ("Coding", "Quantity"):
+    if element.type not in ("Coding", "Quantity"):
         return
     known = _displays().get(str(element.get("system")))
     if known is None:

@@ -15,7 +15,7 @@ class Element:
     ``type`` is its datatype or, of a part of a resource, the path of that part without dots, such
     as ``BundleEntryRequest`` of ``Bundle.entry.request``. ``model`` is that of fhir.resources.
     ``built`` is false within a resource that the store already had and that only gets another
-    status: people may have put their own codes there.
+    status: people and earlier versions may have put there what is not ours to judge.
     """
 
     type: str
@@ -31,7 +31,7 @@ def elements(model: Any, path: str, *, built: bool = True) -> Iterator[Element]:
     """Yield ``model`` and all that it holds, parents first, in the order of the document."""
     kind = model.get_resource_type()
     if kind == "Task":
-        built = model.status != "cancelled"
+        built = not is_withdrawn(kind, model.status)
     yield Element(kind, path, model, built)
     names = _field_names(model.__class__)
     for name in model.model_fields_set:
@@ -43,6 +43,11 @@ def elements(model: Any, path: str, *, built: bool = True) -> Iterator[Element]:
                     yield from elements(item, f"{place}.{index}", built=built)
         elif hasattr(value, "model_fields_set"):
             yield from elements(value, place, built=built)
+
+
+def is_withdrawn(kind: str, status: object) -> bool:
+    """Tell whether a resource is an older Task of the store that is only being cancelled."""
+    return kind == "Task" and status == "cancelled"
 
 
 @cache

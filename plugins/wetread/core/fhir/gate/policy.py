@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from wetread.core.fhir.gate.elements import is_withdrawn
 from wetread.core.violation import Violation
 
 NOTICE: Final = "not for clinical use"
@@ -19,7 +20,7 @@ _WITHOUT_NARRATIVE: Final = frozenset({"Binary", "Bundle"})
 def resource_violations(resource: Mapping[str, Any], place: str) -> Iterator[Violation]:
     """Yield what one resource lacks: its narrative, the notice in it, the status of a draft."""
     kind = resource["resourceType"]
-    if kind in _WITHOUT_NARRATIVE:
+    if kind in _WITHOUT_NARRATIVE or is_withdrawn(kind, resource.get("status")):
         return
     div = resource.get("text", {}).get("div", "")
     if not div:
