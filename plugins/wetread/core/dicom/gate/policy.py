@@ -46,7 +46,9 @@ def _code_violations(dataset: Dataset, place: str) -> Iterator[Violation]:
 
 def _meaning_violations(code: Dataset, path: str) -> Iterator[Violation]:
     """Yield a code that nobody reviewed: it is in our table or, of a template, in PS3.16."""
-    scheme, value = str(code.CodingSchemeDesignator), str(code.get("CodeValue"))
+    # A code of more than 16 characters is a Long Code Value (PS3.3 table 8.8-1).
+    value = str(code.get("CodeValue") or code.get("LongCodeValue"))
+    scheme = str(code.CodingSchemeDesignator)
     if scheme in _OF_LANGUAGES:
         return
     ours = _meanings().get(scheme, {}).get(value, frozenset())
