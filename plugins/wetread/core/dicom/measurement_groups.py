@@ -94,6 +94,26 @@ def absence_group(absence: Absence, header: Dataset, analysis: AnalysisFindings)
     )
 
 
+def nothing_seen_group(header: Dataset, analysis: AnalysisFindings) -> Group:
+    """Return that an analysis without codes of its own looked for candidates and saw none.
+
+    A measurement report holds at least one group (PS3.16 TID 1500, row 6).
+
+    Parameters
+    ----------
+    header : of any image of the study
+    """
+    from highdicom.sr import MeasurementsAndQualitativeEvaluations, QualitativeEvaluation
+
+    sought = concept(CANDIDATE_CONCEPTS[CandidateKind.ANOMALY])
+    uid = derive_uid(str(header.StudyInstanceUID), analysis.digest, "nothing-seen")
+    return MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracking(uid, f"{sought.display}: looked for, absent"),
+        algorithm_id=algorithm(analysis.source),
+        qualitative_evaluations=[QualitativeEvaluation(code(sought), code(concept("absent")))],
+    )
+
+
 def seen_concept(seen: Finding | Candidate) -> Concept:
     """Return what is coded as seen."""
     if isinstance(seen, Finding):

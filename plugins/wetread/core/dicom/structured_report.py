@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from pydicom import Dataset
 
-from wetread.core.dicom.measurement_groups import absence_group, group_of
+from wetread.core.dicom.measurement_groups import absence_group, group_of, nothing_seen_group
 from wetread.core.dicom.model import code, coding_schemes, equipment, observer
 from wetread.core.dicom.names import ResultKind, ResultName, result_name
 from wetread.core.dicom.sealing import seal
@@ -43,7 +43,7 @@ def build_structured_report(
     content = MeasurementReport(
         observation_context=ObservationContext(observer_device_context=observer(analysis.source)),
         procedure_reported=code(_procedure(analysis, first)),
-        imaging_measurements=groups or None,
+        imaging_measurements=groups or [nothing_seen_group(first, analysis)],
         title=code(concept("imaging-measurement-report")),
     )
     report = Comprehensive3DSR(
