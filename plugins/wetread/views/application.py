@@ -13,7 +13,7 @@ from wetread.core.identity import STUDY_KEY_PATTERN
 from wetread.views.access import PIPELINE_DAG_ID, reader
 from wetread.views.failures import add_failure_pages
 from wetread.views.report_page import report_page, version_rows
-from wetread.views.responses import airflow_path, html, png
+from wetread.views.responses import airflow_path, document, html, png
 
 if TYPE_CHECKING:
     from wetread.views.study_results import StudyResults
@@ -56,6 +56,15 @@ def key_image(study_key: str, name: str) -> Response:
     if picture is None:
         raise HTTPException(404)
     return png(picture)
+
+
+@router.get("/document.html")
+def report_document(study_key: str) -> Response:
+    """Show the report's readable document as the FHIR store holds it."""
+    content = _results(study_key).document()
+    if content is None:
+        raise HTTPException(404)
+    return document(content, f"{study_key}.html")
 
 
 def _results(study_key: str) -> StudyResults:

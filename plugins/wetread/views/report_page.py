@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from wetread.core.claim import Cause
 from wetread.core.fhir.conclusion import DISCLAIMER
 from wetread.core.fhir.elements import Resource, counted
-from wetread.core.fhir.guard import OPEN_STATUSES
-from wetread.core.fhir.identifiers import ACCESSION_SYSTEM
-from wetread.core.findings import Candidate, Finding, StudyFindings
+from wetread.core.fhir.filing import OPEN_STATUSES
+from wetread.core.findings import Finding
 from wetread.core.identity import StudyVersion
-from wetread.core.outcomes import Outcome, OutcomeCounts, reasons
-from wetread.core.terminology import public_modality
-from wetread.views.candidate_rows import CandidateRow, candidate_rows, frame_name, image_names
+from wetread.core.outcomes import OutcomeCounts
+from wetread.core.terminology import concept, public_modality
+from wetread.documents.figures import FIGURES_SHOWN
+from wetread.documents.outcome_rows import ReasonRow, reason_rows
+from wetread.documents.words import in_utc, with_zone
+from wetread.views.observation_rows import (
+    ABSENCE,
+    ObservationRow,
+    frame_name,
+    image_names,
+    observation_rows,
+)
+from wetread.views.presented_document import binary_reference
+from wetread.views.report_family import ReportRow, report_rows
+from wetread.views.stored_objects import ObjectRow, object_rows
 from wetread.views.study_results import KeyImage, StudyResults
 
-KEY_IMAGES_SHOWN = 4
-"""More would not fit on a printed page; the others are in the study itself."""
-
+_CANDIDATES_SHOWN = 8
 _CAUSES = {
     Cause.ARRIVED: "images arrived",
     Cause.LATE: "late images arrived",
@@ -32,15 +39,6 @@ _DECIDED = (
     "A person has decided on this report: its status is {status}."
     " Candidates and key images are AI output. Not for clinical use."
 )
-
-
-@dataclass(frozen=True)
-class ReasonRow:
-    """How many instances were not analysed for one reason."""
-
-    count: int
-    outcome: Outcome
-    text: str
 
 
 @dataclass(frozen=True)
@@ -69,24 +67,32 @@ class VersionRow:
 
 @dataclass(frozen=True)
 class ReportPage:
-    """What the page says when there is a report; ``missing`` names analyses that are not done."""
+    """What the page says when there is a report; ``missing`` names analyses that are not done.
+
+    ``signed`` are the statuses of the study's other reports that a person signed; ``candidates``
+    are findings and candidates in the report's order, of which the page leaves some out.
+    """
 
     title: str
     notice: str
     is_preliminary: bool
+    signed: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     conclusion: tuple[str, ...]
     missing: tuple[str, ...]
     figures: tuple[Figure, ...]
     key_images_left_out: int
-    candidates: tuple[CandidateRow, ...]
-    candidates_left_out: int
+    candidates: tuple[ObservationRow, ...]
+    absences: tuple[ObservationRow, ...]
+    left_out: int
     counts: OutcomeCounts
     reasons: tuple[ReasonRow, ...]
     threshold: float | None
     has_alert: bool
+    has_document: bool
+    objects: tuple[ObjectRow, ...]
+    reports: tuple[ReportRow, ...]
     models: str
-    report_reference: str
 
 
 def report_page(results: StudyResults) -> ReportPage | None:
@@ -99,30 +105,38 @@ def report_page(results: StudyResults) -> ReportPage | None:
     images = image_names(study)
     status = str(resource.get("status"))
     is_preliminary = status in OPEN_STATUSES
-    rows = _reason_rows(findings)
-    candidates = candidate_rows(results.observations, images)
-    shown = results.key_images[:KEY_IMAGES_SHOWN]
+    reasons = reason_rows(findings)
+    observations = observation_rows(results.observations, images)
+    seen = [row for row in observations if row.kind != ABSENCE]
+    first = [row for row in seen if row.kind == Finding.kind]
+    first += [row for row in seen if row.kind != Finding.kind][:_CANDIDATES_SHOWN]
+    reports = report_rows(results)
+    shown = results.key_images[:FIGURES_SHOWN]
     return ReportPage(
         title=_title(resource),
         notice=DISCLAIMER if is_preliminary else _DECIDED.format(status=status),
         is_preliminary=is_preliminary,
+        signed=tuple(r.status for r in reports if r.is_signed and not r.is_shown),
         facts=tuple(
             _facts(resource, study, StudyVersion(results.claim.study_key, findings.version))
         ),
-        conclusion=tuple(_conclusion(resource, findings.counts, rows)),
+        conclusion=tuple(_conclusion(resource, findings.counts, reasons)),
         missing=tuple(map(str, sorted(findings.missing))),
         figures=tuple(_figure(image, images) for image in shown),
         key_images_left_out=len(results.key_images) - len(shown),
-        candidates=candidates,
-        candidates_left_out=len(resource.get("result", [])) - len(results.observations),
+        candidates=tuple(first),
+        absences=tuple(row for row in observations if row.kind == ABSENCE),
+        left_out=len(resource.get("result", [])) - len(observations) + len(seen) - len(first),
         counts=findings.counts,
-        reasons=rows,
-        threshold=next((row.threshold for row in candidates if row.kind == "anomaly"), None),
+        reasons=reasons,
+        threshold=next((row.threshold for row in seen if row.kind == "anomaly"), None),
         has_alert=bool((results.summaries.get(findings.version) or {}).get("alert")),
+        has_document=binary_reference(resource) is not None,
+        objects=object_rows(results),
+        reports=reports,
         models=", ".join(
             sorted({f"{a.source.name} {a.source.version}" for a in findings.analyses})
         ),
-        report_reference=f"DiagnosticReport/{resource.get('id')}",
     )
 
 
@@ -145,13 +159,6 @@ def version_rows(results: StudyResults) -> tuple[VersionRow, ...]:
     )
 
 
-def in_utc(time: str) -> str:
-    """Return an RFC 3339 time, or a date alone, as people read it."""
-    if len(time) <= len("2026-01-01"):
-        return time
-    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 def _title(report: Resource) -> str:
     code = report.get("code", {})
     coding: Resource = next(iter(code.get("coding", [])), {})
@@ -161,12 +168,12 @@ def _title(report: Resource) -> str:
 def _facts(report: Resource, study: Resource, version: StudyVersion) -> Iterator[tuple[str, str]]:
     yield "Patient", _patient(report.get("subject", {}))
     for identifier in study.get("identifier", []):
-        if identifier.get("system") == ACCESSION_SYSTEM:
+        if concept("accession-number").coding() in identifier.get("type", {}).get("coding", []):
             yield "Accession number", str(identifier.get("value"))
     if study.get("description"):
         yield "Study", str(study["description"])
     if report.get("effectiveDateTime"):
-        yield "Study date", in_utc(str(report["effectiveDateTime"]))
+        yield "Study date", with_zone(str(report["effectiveDateTime"]))
     if report.get("issued"):
         yield "Report issued", in_utc(str(report["issued"]))
     yield "Report status", str(report.get("status"))
@@ -196,31 +203,15 @@ def _conclusion(
 
 
 def _figure(image: KeyImage, images: Mapping[str, str]) -> Figure:
-    best = max(image.marked, key=lambda seen: seen.score)
+    marked = image.image.marked
+    best = max(marked, key=lambda seen: seen.score)
     place = [
-        public_modality(image.analysis.modality),
+        public_modality(image.image.analysis.modality),
         frame_name(images, best.image.sop_instance_uid, best.image.frame_number),
     ]
     return Figure(
         number=image.number,
-        is_finding=any(isinstance(seen, Finding) for seen in image.marked),
-        title=", ".join(_marked(image.marked)),
+        is_finding=any(isinstance(seen, Finding) for seen in marked),
+        title=image.image.title,
         place=", ".join([*filter(None, place), f"highest score {best.score:.2f}"]),
     )
-
-
-def _marked(marked: Sequence[Finding | Candidate]) -> Iterator[str]:
-    yield from sorted({seen.sized_label for seen in marked if isinstance(seen, Finding)})
-    if candidates := sum(isinstance(seen, Candidate) for seen in marked):
-        yield counted(candidates, "anomaly candidate")
-
-
-def _reason_rows(findings: StudyFindings) -> tuple[ReasonRow, ...]:
-    tally = Counter(outcome.reason for outcome in findings.outcomes)
-    rows = (
-        ReasonRow(count, reasons()[code].outcome, reasons()[code].text)
-        for code, count in tally.items()
-        if reasons()[code].outcome is not Outcome.ANALYSED
-    )
-    order = list(Outcome)
-    return tuple(sorted(rows, key=lambda row: (order.index(row.outcome), -row.count, row.text)))

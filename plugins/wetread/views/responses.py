@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
+
+from wetread.documents.environment import environment
+
+_POLICY = {
+    "default-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'self'",
+}
 
 
 def html(template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
     """Return a page; every value is escaped, for a label or a description may hold anything."""
     content = _templates().get_template(template).render(values)
-    return HTMLResponse(content, status_code, headers=dict(_headers()))
+    return HTMLResponse(content, status_code, headers=_page_headers())
 
 
 def redirect(url: str) -> RedirectResponse:
-    return RedirectResponse(url, 302, headers=dict(_headers()))
+    return RedirectResponse(url, 302, headers=_page_headers())
 
 
 def airflow_path(request: Request) -> str:
@@ -32,52 +36,41 @@ def airflow_path(request: Request) -> str:
 
 
 def png(content: bytes) -> Response:
-    return Response(content, media_type="image/png", headers=dict(_headers()))
+    return Response(content, media_type="image/png", headers=_page_headers())
 
 
-@cache
-def _style() -> Markup:
-    text = files("wetread.views").joinpath("templates/page.css").read_text("utf-8")
-    return Markup(text)  # noqa: S704 - ships with the package
+def document(content: bytes, name: str) -> Response:
+    """Return a document that the FHIR store holds, shut off from the page's origin.
+
+    It brings its style inside, and a policy of its own that is stricter still.
+    """
+    policy = {**_POLICY, "sandbox": "", "img-src": "data:", "style-src": "'unsafe-inline'"}
+    headers = _headers(policy) | {"Content-Disposition": f'inline; filename="{name}"'}
+    return HTMLResponse(content, headers=headers)
 
 
 @cache
 def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("wetread.views"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["style"] = _style()
-    return environment
+    return environment("wetread.views", "page.css")
 
 
-@cache
-def _headers() -> Mapping[str, str]:
-    """Return the headers of every answer.
+def _page_headers() -> dict[str, str]:
+    """Return the headers of a page, which has its own style, by its hash, and its own pictures."""
+    own = {"img-src": "'self'", "style-src": str(_templates().globals["style_source"])}
+    return _headers({**_POLICY, **own})
 
-    The policy allows the page's own style, by its hash, and pictures of this server (W3C, "Content
-    Security Policy Level 3"); a script would not run even if text were ever taken for one.
+
+def _headers(policy: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of an answer that stays in no cache.
+
+    A script would not run even if text were ever taken for one (W3C, "Content Security Policy
+    Level 3").
     """
-    digest = base64.b64encode(hashlib.sha256(_style().encode("utf-8")).digest()).decode("ascii")
-    policy = {
-        "default-src": "'none'",
-        "img-src": "'self'",
-        "style-src": f"'sha256-{digest}'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'self'",
+    rules = (" ".join(filter(None, rule)) for rule in policy.items())
+    return {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "; ".join(rules),
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
     }
-    return MappingProxyType(
-        {
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": "; ".join(
-                f"{name} {value}" for name, value in policy.items()
-            ),
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-    )
