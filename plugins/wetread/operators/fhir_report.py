@@ -71,6 +71,8 @@ class WriteFhirReportOperator(StudyResultOperator):
 
     def _bundle(self, findings: StudyFindings, facts: StudyFacts, filing: Filing) -> dict[str, Any]:
         from wetread.core.fhir.bundle import build_transaction
+        from wetread.documents.study_document import study_document
+        from wetread.gcp.report_figures import ReportFigures
         from wetread.gcp.report_surroundings import ReportSurroundings
 
         surroundings = ReportSurroundings(
@@ -79,12 +81,19 @@ class WriteFhirReportOperator(StudyResultOperator):
             organization_name=self.installation.settings.organization,
             subject=str(self.version),
         )
-        return build_transaction(
+        found, settings = surroundings.find(findings, facts), self.records.settings
+        figures = ReportFigures(self.installation.dicomweb, facts, settings, str(self.version))
+        threshold = settings.anomaly_threshold
+        document = study_document(
             findings,
             facts,
-            surroundings.find(findings, facts),
+            found.subject,
             filing,
-            anomaly_threshold=self.records.settings.anomaly_threshold,
+            figures.make(findings),
+            anomaly_threshold=threshold,
+        )
+        return build_transaction(
+            findings, facts, found, filing, document, anomaly_threshold=threshold
         )
 
     def _result(self, status: str, observations: int = 0) -> dict[str, int | str]:
