@@ -12,7 +12,7 @@ import yaml
 from tools.docs.dags import load_dags
 
 from wetread.core import annotations
-from wetread.core.fhir.bundle import OBSERVATION_LIMIT
+from wetread.core.fhir.statements import OBSERVATION_LIMIT
 from wetread.core.headers import FIRST_READ_BYTES
 from wetread.core.settings import Settings
 from wetread.gcp.retries import TIMEOUT_SECONDS

@@ -30,6 +30,7 @@ from wetread.core.findings import (
     Measurement,
     Region,
     StudyFindings,
+    best_outcomes,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -40,6 +41,12 @@ PATIENT_NAME = "Wetherby^Quentin"
 SOURCE = AnalysisSource("cloud-vision", "v1", "5e77" * 16)
 
 _VR = {
+    "00080021": "DA",
+    "00080031": "TM",
+    "00080051": "SQ",
+    "0008103E": "LO",
+    "00200060": "CS",
+    "00200062": "CS",
     "00080016": "UI",
     "00080018": "UI",
     "00080020": "DA",
@@ -159,7 +166,7 @@ def study_findings(
     outcomes: tuple[InstanceOutcome, ...] = (),
     missing: tuple[AnalysisName, ...] = (),
 ) -> StudyFindings:
-    analysed = tuple(o for analysis in analyses for o in analysis.outcomes)
+    analysed = tuple(best_outcomes(analyses).values())
     return StudyFindings(
         study_key=STUDY_KEY,
         version=1,
@@ -220,6 +227,12 @@ def transaction(
         document,
         anomaly_threshold=anomaly_threshold,
     )
+
+
+def of_type(bundle: dict[str, Any], resource_type: str) -> list[dict[str, Any]]:
+    """Return a bundle's resources of one type, in their order."""
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    return [r for r in resources if r["resourceType"] == resource_type]
 
 
 def transactions() -> dict[str, dict[str, Any]]:

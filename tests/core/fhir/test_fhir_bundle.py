@@ -12,25 +12,32 @@ from hypothesis import strategies as st
 from tests.core.fhir.cases import (
     ANOMALY,
     CT_IMAGE,
+    DOCUMENT,
     GOLDEN,
+    NEW,
+    NODULE,
     OBJECT,
     PATIENT_NAME,
     SOURCE,
     STUDY_UID,
     ct_analysis,
-    ct_facts,
     ct_instance,
+    nodule_analysis,
+    of_type,
     outcome,
     study_findings,
+    transaction,
     transactions,
 )
 
 from wetread.core.canonical import canonical_json
 from wetread.core.errors import PermanentError
-from wetread.core.fhir.bundle import OBSERVATION_LIMIT, build_transaction
+from wetread.core.fhir.bundle import BUNDLE_LIMIT_BYTES
+from wetread.core.fhir.identifiers import content_identifier
+from wetread.core.fhir.statements import OBSERVATION_LIMIT
 from wetread.core.fhir.study import StudyFacts, study_facts
-from wetread.core.fhir.subject import SubjectReference, subject_reference
 from wetread.core.findings import (
+    Absence,
     AnalysisFindings,
     AnalysisName,
     Candidate,
@@ -42,15 +49,15 @@ from wetread.core.findings import (
     StudyFindings,
 )
 from wetread.core.outcomes import reasons
+from wetread.core.terminology import concept
 
-NOBODY = SubjectReference()
 SECOND = AnalysisName("series-2", "vision")
 OTHERS = (SECOND, AnalysisName("series-3", "phantom-nodule"))
 
 
-def of_type(bundle: dict[str, Any], resource_type: str) -> list[dict[str, Any]]:
-    resources = [entry["resource"] for entry in bundle["entry"]]
-    return [r for r in resources if r["resourceType"] == resource_type]
+def urls_of(bundle: dict[str, Any], *resource_types: str) -> set[str]:
+    urls = (entry["request"]["url"] for entry in bundle["entry"])
+    return {url for url in urls if url.startswith(resource_types)}
 
 
 def references(element: Any) -> list[str]:
@@ -110,12 +117,16 @@ analyses = st.builds(
     created_at=st.just("2026-11-22T08:21:10Z"),
     candidates=st.lists(candidates, max_size=6).map(tuple),
     findings=st.lists(findings, max_size=3).map(tuple),
+    absences=st.lists(
+        st.builds(Absence, st.just("pneumothorax"), scores, st.just(0.5)), max_size=2
+    ).map(tuple),
+    images=st.integers(0, 3),
 )
 
 
 @st.composite
 def studies(draw: st.DrawFn) -> StudyFindings:
-    found = draw(st.lists(analyses, max_size=2))
+    found = draw(st.lists(analyses, max_size=2, unique_by=lambda a: a.name))
     other = [
         outcome(number, reason)
         for number, reason in enumerate(draw(st.lists(st.sampled_from(list(reasons())))))
@@ -144,49 +155,92 @@ def stored_instances(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(findings=studies(), metadata=stored_instances(), data=st.data())
+@given(
+    findings=studies(),
+    metadata=stored_instances(),
+    document=st.none() | st.binary(max_size=9),
+    data=st.data(),
+)
 def test_every_transaction_keeps_the_rules(
-    findings: StudyFindings, metadata: list[dict[str, Any]], data: st.DataObject
+    findings: StudyFindings,
+    metadata: list[dict[str, Any]],
+    document: bytes | None,
+    data: st.DataObject,
 ) -> None:
-    facts = study_facts(metadata)
-    bundle = build_transaction(findings, facts, subject_reference(findings, facts))
+    bundle = transaction(findings, study_facts(metadata), document=document)
     written = canonical_json(bundle)
 
     shuffled = study_facts(data.draw(st.permutations(metadata)))
-    again = build_transaction(findings, shuffled, subject_reference(findings, shuffled))
+    again = transaction(findings, shuffled, document=document)
     assert canonical_json(again) == written, "the store's order changes the result"
 
     full_urls = [entry["fullUrl"] for entry in bundle["entry"]]
     assert len(set(full_urls)) == len(full_urls)
-    assert set(references(bundle)) <= set(full_urls)
+    inside = {name for name in references(bundle) if name.startswith("urn:")}
+    assert inside <= set(full_urls)
     assert {entry["request"]["method"] for entry in bundle["entry"]} == {"PUT"}
     for resource_type in ("Observation", "DiagnosticReport"):
         assert {r["status"] for r in of_type(bundle, resource_type)} <= {"preliminary"}
-    seen = len(findings.findings) + len(findings.candidates)
-    assert len(of_type(bundle, "Observation")) == seen
+    said = sum(len(a.seen) + len(a.absences) for a in findings.analyses)
+    assert len(of_type(bundle, "Observation")) == said
     (report,) = of_type(bundle, "DiagnosticReport")
-    assert len(report.get("result", [])) == seen
+    assert len(report.get("result", [])) == said
     assert all(str(name) in report["conclusion"] for name in findings.missing)
     assert PATIENT_NAME not in written.decode()
 
 
+@settings(max_examples=30, deadline=None)
+@given(found=st.lists(analyses, min_size=2, max_size=3, unique_by=lambda a: a.name), data=st.data())
+def test_the_order_of_analyses_changes_no_name_and_no_content(
+    found: list[AnalysisFindings], data: st.DataObject
+) -> None:
+    findings = study_findings(*found)
+    shuffled = replace(findings, analyses=tuple(data.draw(st.permutations(found))))
+    assert content_identifier(shuffled) == content_identifier(findings)
+
+    def names(study: StudyFindings) -> list[str]:
+        return [entry["request"]["url"] for entry in transaction(study)["entry"]]
+
+    assert names(shuffled) == names(findings)
+
+
 def test_a_completed_analysis_adds_to_the_report_and_moves_nothing() -> None:
     second = replace(ct_analysis(OBJECT), row_id="series-2", source=replace(SOURCE, name="other"))
-    before = build_transaction(
-        study_findings(ct_analysis(ANOMALY), missing=(SECOND,)), ct_facts(), NOBODY
-    )
-    after = build_transaction(study_findings(ct_analysis(ANOMALY), second), ct_facts(), NOBODY)
-    urls_before = [entry["request"]["url"] for entry in before["entry"]]
-    urls_after = [entry["request"]["url"] for entry in after["entry"]]
-    assert set(urls_before) < set(urls_after)
+    before = transaction(study_findings(ct_analysis(ANOMALY), missing=(SECOND,)))
+    after = transaction(study_findings(ct_analysis(ANOMALY), second))
+    updated = ("ImagingStudy", "Observation", "Media", "DiagnosticReport")
+    urls_before, urls_after = (urls_of(bundle, *updated) for bundle in (before, after))
+    assert urls_before < urls_after
     assert len(urls_after) == len(urls_before) + 1
     assert of_type(before, "Observation")[0] in of_type(after, "Observation")
 
 
+def test_other_content_is_another_review_and_another_origin() -> None:
+    first = transaction(study_findings(ct_analysis(ANOMALY)), document=DOCUMENT)
+    other = transaction(study_findings(ct_analysis(OBJECT)), document=DOCUMENT)
+    again = transaction(replace(study_findings(ct_analysis(ANOMALY)), version=2), document=DOCUMENT)
+    for resource_type in ("Task", "Provenance", "Binary"):
+        one, two, same = (urls_of(bundle, resource_type) for bundle in (first, other, again))
+        assert one.isdisjoint(two)
+        assert one == same
+
+
+def test_another_edition_shares_nothing_but_the_study() -> None:
+    findings = study_findings(ct_analysis(ANOMALY), nodule_analysis(NODULE))
+    first = transaction(findings, document=DOCUMENT)
+    other = replace(NEW, report=replace(NEW.report, value="f" * 32), edition=1)
+    second = transaction(findings, document=DOCUMENT, filing=other)
+    shared = {e["request"]["url"] for e in first["entry"]} & {
+        e["request"]["url"] for e in second["entry"]
+    }
+    assert len(shared) == 1
+    assert shared.pop().startswith("ImagingStudy?")
+
+
 def test_another_score_updates_the_same_observation() -> None:
-    def urls(candidate: Candidate) -> list[str]:
-        bundle = build_transaction(study_findings(ct_analysis(candidate)), ct_facts(), NOBODY)
-        return [entry["request"]["url"] for entry in bundle["entry"]]
+    def urls(candidate: Candidate) -> set[str]:
+        bundle = transaction(study_findings(ct_analysis(candidate)))
+        return urls_of(bundle, "Observation", "DiagnosticReport")
 
     assert urls(ANOMALY) == urls(replace(ANOMALY, score=0.95))
     assert urls(ANOMALY) != urls(replace(ANOMALY, label="Dark region"))
@@ -195,37 +249,35 @@ def test_another_score_updates_the_same_observation() -> None:
 def test_names_do_not_depend_on_the_study_key() -> None:
     findings = study_findings(ct_analysis(ANOMALY))
     rotated = replace(findings, study_key="k2-zyxwvutsrqponmlkjihgfedcba")
-    assert build_transaction(rotated, ct_facts(), NOBODY) == build_transaction(
-        findings, ct_facts(), NOBODY
-    )
+    assert transaction(rotated) == transaction(findings)
 
 
 def test_candidates_that_agree_in_everything_stay_two_observations() -> None:
-    bundle = build_transaction(study_findings(ct_analysis(OBJECT, OBJECT)), ct_facts(), NOBODY)
+    bundle = transaction(study_findings(ct_analysis(OBJECT, OBJECT)))
     identifiers = {o["identifier"][0]["value"] for o in of_type(bundle, "Observation")}
     assert len(identifiers) == 2
 
 
 def test_labels_are_not_findings() -> None:
-    bundle = build_transaction(study_findings(ct_analysis()), ct_facts(), NOBODY)
+    bundle = transaction(study_findings(ct_analysis()))
     assert of_type(bundle, "Observation") == []
     assert b"radiograph" not in canonical_json(bundle)
 
 
 def test_too_many_candidates_keep_the_best_and_say_so() -> None:
-    objects = [replace(OBJECT, label=f"object {n}") for n in range(OBSERVATION_LIMIT)]
-    findings = study_findings(ct_analysis(*objects, ANOMALY))
-    bundle = build_transaction(findings, ct_facts(), NOBODY)
+    objects = [replace(OBJECT, label=f"object {n}") for n in range(OBSERVATION_LIMIT - 1)]
+    findings = study_findings(ct_analysis(*objects, ANOMALY), nodule_analysis())
+    bundle = transaction(findings)
     observations = of_type(bundle, "Observation")
     assert len(observations) == OBSERVATION_LIMIT
-    assert observations[0]["valueCodeableConcept"]["text"] == ANOMALY.label
+    assert observations[0]["valueCodeableConcept"] == concept("absent").codeable()
+    assert observations[1]["valueCodeableConcept"]["text"] == ANOMALY.label
     (report,) = of_type(bundle, "DiagnosticReport")
     assert "1 candidate with the lowest scores is not listed" in report["conclusion"]
 
 
 def test_the_threshold_stands_beside_the_score() -> None:
-    findings = study_findings(ct_analysis(ANOMALY))
-    bundle = build_transaction(findings, ct_facts(), NOBODY, anomaly_threshold=0.75)
+    bundle = transaction(study_findings(ct_analysis(ANOMALY)), anomaly_threshold=0.75)
     (observation,) = of_type(bundle, "Observation")
     values = {
         component["code"]["coding"][0]["code"]: component["valueQuantity"]["value"]
@@ -236,13 +288,22 @@ def test_the_threshold_stands_beside_the_score() -> None:
 
 def test_metadata_of_another_study_is_refused() -> None:
     with pytest.raises(PermanentError, match=r"\[result-invalid\]"):
-        build_transaction(study_findings(), StudyFacts(study_instance_uid="2.25.7"), NOBODY)
+        transaction(study_findings(), StudyFacts(study_instance_uid="2.25.7"))
 
 
 def test_a_broken_rule_is_named_without_the_value() -> None:
-    findings = replace(study_findings(), created_at="Wetherby was here")
     with pytest.raises(PermanentError) as raised:
-        build_transaction(findings, ct_facts(), NOBODY)
+        transaction(study_findings(), dicomweb_url="", service_request="Wetherby was here")
     assert raised.value.code == "result-invalid"
-    assert "issued" in str(raised.value)
+    assert "fhir." in str(raised.value)
     assert "Wetherby" not in str(raised.value)
+
+
+def test_a_document_too_large_to_store_is_refused() -> None:
+    with pytest.raises(PermanentError, match=r"fhir\.bundle\.size"):
+        transaction(study_findings(), document=bytes(BUNDLE_LIMIT_BYTES))
+
+
+def test_a_model_that_nobody_looked_for_is_refused() -> None:
+    with pytest.raises(PermanentError, match=r"\[result-invalid\]"):
+        transaction(study_findings(ct_analysis(ANOMALY)), devices={})

@@ -1,47 +1,113 @@
-"""A person's decision is never overwritten."""
+"""What a person has decided stays as it is, and is referred to."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.core.fhir.cases import transactions
+from tests.core.fhir.cases import (
+    NEW,
+    NODULE,
+    OBJECT,
+    ct_analysis,
+    nodule_analysis,
+    study_findings,
+)
+from tests.core.fhir.cases import transaction as transaction_of
 
 from wetread.core.errors import PermanentError
-from wetread.core.fhir.guard import guard_transaction, may_overwrite
+from wetread.core.fhir.filing import OPEN_STATUSES, Filing
+from wetread.core.fhir.guard import OPEN_OBSERVATION_STATUSES
+from wetread.core.terminology import concept
+
+FINDINGS = study_findings(ct_analysis(OBJECT), nodule_analysis(NODULE))
+DECISIONS = (
+    "final",
+    "amended",
+    "corrected",
+    "appended",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
+)
 
 
-def report(status: str | None) -> dict[str, Any]:
-    return {"resourceType": "DiagnosticReport", "status": status, "meta": {"versionId": "7"}}
+def transaction(filing: Filing = NEW) -> dict[str, Any]:
+    return transaction_of(FINDINGS, filing=filing)
 
 
-@pytest.mark.parametrize("status", ["registered", "partial", "preliminary"])
-def test_an_open_report_may_be_replaced(status: str) -> None:
-    assert may_overwrite(report(status))
+def stored(bundle: dict[str, Any], resource_type: str, **changes: Any) -> list[dict[str, Any]]:
+    """Return a bundle's resources of a type as the store has them."""
+    written = (e["resource"] for e in bundle["entry"])
+    return [
+        {**resource, "id": f"{resource_type}-{n}", "meta": {"versionId": "7"}, **changes}
+        for n, resource in enumerate(r for r in written if r["resourceType"] == resource_type)
+    ]
+
+
+def requests(bundle: dict[str, Any], resource_type: str) -> list[dict[str, Any]]:
+    entries = bundle["entry"]
+    return [e["request"] for e in entries if e["resource"]["resourceType"] == resource_type]
+
+
+def test_a_new_report_is_refused_where_another_run_was_first() -> None:
+    (request,) = requests(transaction(), "DiagnosticReport")
+    assert request["ifNoneMatch"] == "*"
+
+
+@pytest.mark.parametrize("status", sorted(OPEN_STATUSES))
+def test_an_open_report_is_updated_as_it_was_read(status: str) -> None:
+    (report,) = stored(transaction(), "DiagnosticReport", status=status)
+    (request,) = requests(transaction(replace(NEW, existing=report)), "DiagnosticReport")
+    assert request["ifMatch"] == 'W/"7"'
+
+
+@pytest.mark.parametrize("status", DECISIONS)
+def test_a_closed_report_is_never_written(status: str) -> None:
+    (report,) = stored(transaction(), "DiagnosticReport", status=status)
+    with pytest.raises(PermanentError, match=r"\[report-closed\]"):
+        transaction(replace(NEW, existing=report))
+
+
+def test_a_decided_observation_is_left_out_and_referred_to() -> None:
+    new = transaction()
+    (report,) = stored(new, "DiagnosticReport")
+    first, second = stored(new, "Observation")
+    first["status"] = "final"
+    assert second["status"] in OPEN_OBSERVATION_STATUSES
+    bundle = transaction(replace(NEW, existing=report, observations=(first, second)))
+    (request,) = requests(bundle, "Observation")
+    assert request["ifMatch"] == 'W/"7"'
+    (written,) = stored(bundle, "DiagnosticReport")
+    assert written["result"][0] == {"reference": "Observation/Observation-0"}
+    (provenance,) = stored(bundle, "Provenance")
+    assert {"reference": "Observation/Observation-0"} in provenance["target"]
 
 
 @pytest.mark.parametrize(
-    "status",
-    ["final", "amended", "corrected", "appended", "cancelled", "entered-in-error", "unknown", None],
+    "status", ["accepted", "in-progress", "completed", "rejected", "cancelled"]
 )
-def test_a_decided_report_is_closed(status: str | None) -> None:
-    assert not may_overwrite(report(status))
-    with pytest.raises(PermanentError, match=r"\[report-closed\]"):
-        guard_transaction(transactions()["candidates"], report(status))
+def test_a_review_that_somebody_took_or_ended_is_left_alone(status: str) -> None:
+    (task,) = stored(transaction(), "Task", status=status)
+    assert requests(transaction(replace(NEW, task=task)), "Task") == []
 
 
-def test_a_new_report_needs_no_condition() -> None:
-    bundle = transactions()["candidates"]
-    assert may_overwrite(None)
-    assert guard_transaction(bundle, None) == bundle
+def test_a_review_is_asked_for_again_when_its_result_comes_back() -> None:
+    reason = concept("superseded").codeable()
+    (task,) = stored(transaction(), "Task", status="cancelled", statusReason=reason)
+    bundle = transaction(replace(NEW, task=task))
+    (request,) = requests(bundle, "Task")
+    assert request["ifMatch"] == 'W/"7"'
+    (written,) = stored(bundle, "Task")
+    assert written["status"] == "requested"
+    assert "statusReason" not in written
 
 
-def test_the_write_is_bound_to_the_version_that_was_read() -> None:
-    bundle = transactions()["candidates"]
-    guarded = guard_transaction(bundle, report("preliminary"))
-    conditions = {
-        entry["resource"]["resourceType"]: entry["request"].get("ifMatch")
-        for entry in guarded["entry"]
-    }
-    assert conditions == {"ImagingStudy": None, "Observation": None, "DiagnosticReport": 'W/"7"'}
-    assert bundle == transactions()["candidates"], "the caller's bundle is left alone"
+def test_reviews_of_older_results_that_nobody_took_are_cancelled() -> None:
+    (older,) = stored(transaction_of(study_findings(nodule_analysis(NODULE))), "Task")
+    bundle = transaction(replace(NEW, open_tasks=(older,)))
+    new, cancelled = requests(bundle, "Task")
+    assert "ifMatch" not in new
+    assert cancelled == {"method": "PUT", "url": "Task/Task-0", "ifMatch": 'W/"7"'}
+    assert [t["status"] for t in stored(bundle, "Task")] == ["requested", "cancelled"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.core.fhir.cases import STUDY_UID, ct_facts, ct_instance, dicom_json, study_findings
 
 from wetread.core.dicom.ownership import MANUFACTURER
 from wetread.core.fhir.identifiers import PATIENT_SYSTEM, Identifier
+from wetread.core.fhir.site import Site
 from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.fhir.subject import NOT_IDENTIFIED, subject_reference
 from wetread.core.fhir.times import dicom_datetime
@@ -102,3 +105,56 @@ def test_nobody_is_named_when_files_of_two_patients_arrived() -> None:
     findings = study_findings(outcomes=(InstanceOutcome("2.25.5", "2.25.4", "two-patients"),))
     subject = subject_reference(findings, ct_facts(), patient_id="p-1")
     assert subject.as_fhir() == {"type": "Patient", "display": NOT_IDENTIFIED}
+
+
+def test_an_order_is_named_by_its_number_and_issuer() -> None:
+    site = Site(accession_system="urn:oid:1.2.3")
+    assert study_facts([ct_instance(1)], site).accession == Identifier("urn:oid:1.2.3", "A-778")
+    issuer = dicom_json(x00400032="2.16.840.1.7", x00400033="ISO")
+    issued = ct_instance(1, x00080051=issuer)
+    assert study_facts([issued], site).accession == Identifier("urn:oid:2.16.840.1.7", "A-778")
+    misnamed = ct_instance(1, x00080051=dicom_json(x00400032="clinic", x00400033="ISO"))
+    assert study_facts([misnamed], site).accession == Identifier("urn:oid:1.2.3", "A-778")
+    assert study_facts([ct_instance(1, x00080050=None)]).accession is None
+
+
+def test_a_site_says_where_its_numbers_come_from() -> None:
+    site = Site(patient_system="urn:oid:1.2.4")
+    assert study_facts([ct_instance(1, x00100021=None)], site).patient == Identifier(
+        "urn:oid:1.2.4", "PAT-1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "offset", "expected"),
+    [
+        ("20260722", "081500.25", None, "2026-07-22T08:15:00.25+02:00"),
+        ("20261122", "0815", None, "2026-11-22T08:15:00+01:00"),
+        ("20261122", "0815", "-0500", "2026-11-22T08:15:00-05:00"),
+        ("20260329", "023000", None, "2026-03-29"),
+        ("20261025", "023000", None, "2026-10-25"),
+        ("18000101", "0815", None, "1800-01-01"),
+        ("20261122", None, None, "2026-11-22"),
+    ],
+    ids=["summer", "winter", "offset wins", "skipped hour", "repeated hour", "local mean", "day"],
+)
+def test_times_without_an_offset_are_in_the_sites_zone(
+    date: str, time: str | None, offset: str | None, expected: str
+) -> None:
+    assert dicom_datetime(date, time, offset, "Europe/Berlin") == expected
+
+
+def test_a_series_has_the_one_side_of_its_images() -> None:
+    def side(*instances: dict[str, Any]) -> str | None:
+        return study_facts(instances).series[0].laterality
+
+    assert side(ct_instance(1, x00200060="L"), ct_instance(2, x00200060="L")) == "L"
+    assert side(ct_instance(1, x00200062="R", x00200060="L")) == "R"
+    assert side(ct_instance(1, x00200062="R"), ct_instance(2, x00200062="L")) is None
+    assert side(ct_instance(1, x00200060="L"), ct_instance(2)) is None
+
+
+def test_a_series_is_described_with_its_own_time() -> None:
+    instance = ct_instance(1, x00080021="20261122", x00080031="0820", x0008103E="Lung")
+    (series,) = study_facts([instance]).series
+    assert (series.started, series.description) == ("2026-11-22T08:20:00+01:00", "Lung")

@@ -8,12 +8,12 @@ from typing import Any, Final
 from wetread.core.canonical import canonical_json
 from wetread.core.dicom.names import ResultKind, result_names
 from wetread.core.errors import problem
-from wetread.core.fhir.conclusion import conclusion_lines, filing_lines
+from wetread.core.fhir.conclusion import conclusion_lines
 from wetread.core.fhir.diagnostic_report import diagnostic_report
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.filing import Filing
 from wetread.core.fhir.gate import check_bundle
-from wetread.core.fhir.guard import guard_transaction
+from wetread.core.fhir.guard import guard_transaction, may_write
 from wetread.core.fhir.identifiers import (
     Identifier,
     client_id,
@@ -27,7 +27,7 @@ from wetread.core.fhir.media import media
 from wetread.core.fhir.observation import observation
 from wetread.core.fhir.presented_form import document_binary, document_form, structured_reports
 from wetread.core.fhir.provenance import provenance
-from wetread.core.fhir.statements import OBSERVATION_LIMIT, named_statements
+from wetread.core.fhir.statements import OBSERVATION_LIMIT, Named, named_statements
 from wetread.core.fhir.study import StudyFacts
 from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.fhir.task import review_task
@@ -101,14 +101,15 @@ def build_transaction(
         surroundings,
         filing,
         study_url=study.full_url,
-        observation_urls=_urls(observations),
+        observation_urls=[*_urls(observations), *_kept(filing, statements)],
         media_urls=_urls(key_images),
         presented_forms=forms,
         conclusion=conclusion_lines(
             findings,
             facts,
             unlisted=len(statements) - len(observations),
-            filed=filing_lines(facts, surroundings, filing),
+            surroundings=surroundings,
+            filing=filing,
         ),
     )
     origin = provenance(
@@ -130,6 +131,18 @@ def build_transaction(
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     return _checked(guard_transaction(bundle, filing), findings.study_key)
+
+
+def _kept(filing: Filing, statements: Iterable[Named]) -> Iterator[str]:
+    """Yield what a person decided in this edition and the findings no longer have.
+
+    A report that let go of it would not know of the decision when they have it again.
+    """
+    said = {named.identifier.value for named in statements}
+    for resource in filing.observations:
+        own = {identifier.get("value") for identifier in resource["identifier"]}
+        if not may_write(resource) and own.isdisjoint(said):
+            yield f"Observation/{resource['id']}"
 
 
 def _checked(bundle: Resource, study_key: str) -> Resource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from wetread.core.fhir.elements import counted
@@ -34,38 +34,44 @@ def conclusion_lines(
     facts: StudyFacts | None = None,
     *,
     unlisted: int = 0,
-    filed: Iterable[str] = (),
+    surroundings: Surroundings | None = None,
+    filing: Filing | None = None,
 ) -> list[str]:
     """Return the paragraphs of the conclusion.
 
     ``facts`` name the body part of each series; ``unlisted`` counts candidates that got no
-    Observation because there are too many; ``filed`` are :func:`filing_lines`.
+    Observation because there are too many; ``surroundings`` and ``filing`` say what the record has
+    and lacks.
     """
+    known = facts or StudyFacts()
     return [
         DISCLAIMER,
+        *([SIGNED_REPORT] if filing and filing.signed else []),
         *_found(findings, unlisted),
-        *_looked_at(findings, facts or StudyFacts()),
+        *_looked_at(findings, known),
         _counts(findings),
         *_reasons(findings),
         *_missing(findings),
-        *filed,
+        *(_predecessor(filing) if filing else ()),
+        *(_not_found(known, surroundings) if surroundings else ()),
     ]
 
 
-def filing_lines(facts: StudyFacts, surroundings: Surroundings, filing: Filing) -> Iterator[str]:
-    """Yield what the record around the report has and lacks: signed reports, patient, order."""
-    if filing.is_beside:
-        yield SIGNED_REPORT
+def _predecessor(filing: Filing) -> Iterator[str]:
     if filing.predecessor:
         yield "It follows an earlier AI report of the study, which stays as it is."
+
+
+def _not_found(facts: StudyFacts, surroundings: Surroundings) -> Iterator[str]:
+    """Say whom and what the record does not know: nobody is invented."""
     if surroundings.subject.identifier is None:
-        yield "Patient not identified: the images name nobody, or not one patient."
+        yield "Patient not identified: the stored images name nobody, or more than one."
     elif surroundings.subject.reference is None:
         yield "Patient not found in the record by the number in the images."
     if facts.accession is None:
-        yield "Order not found: the images have no accession number."
+        yield "Order not found: no stored image has an accession number."
     elif surroundings.service_request is None:
-        yield "Order not found in the record by the accession number of the images."
+        yield "Order not found: the record has no one order of the images' accession number."
 
 
 def _found(findings: StudyFindings, unlisted: int) -> list[str]:

@@ -10,6 +10,7 @@ Resource = dict[str, Any]
 """A FHIR resource or element as JSON."""
 
 NON_DIAGNOSTIC: Final = "AI candidate - non-diagnostic, not for clinical use"
+AI_RESULT: Final = "AI result, preliminary, not for clinical use"
 NOT_REVIEWED: Final = "AI finding, preliminary, not for clinical use"
 
 

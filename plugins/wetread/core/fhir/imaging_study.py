@@ -31,6 +31,9 @@ _LATERALITY: Final = {"R": "right", "L": "left", "B": "right-and-left"}
 """DICOM's Laterality (0020,0060) and Image Laterality (0020,0062)."""
 
 
+_NOTICE: Final = "AI results about it are not for clinical use."
+
+
 def imaging_study(
     study_instance_uid: str, facts: StudyFacts, surroundings: Surroundings
 ) -> Resource:
@@ -47,7 +50,7 @@ def imaging_study(
     return without_absent(
         {
             "resourceType": "ImagingStudy",
-            "text": narrative([_summary(facts)]),
+            "text": narrative([_summary(facts), _NOTICE]),
             "identifier": [study_identifier(study_instance_uid).as_fhir(), *_accession(facts)],
             "status": "available" if has_instances else "registered",
             "modality": [modalities[code].coding() for code in sorted(modalities)],

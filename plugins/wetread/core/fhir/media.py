@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wetread.core.dicom.names import ResultName
-from wetread.core.fhir.elements import NOT_REVIEWED, Resource, narrative, reference, without_absent
+from wetread.core.fhir.elements import AI_RESULT, Resource, narrative, reference, without_absent
 from wetread.core.fhir.identifiers import Identifier
 from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.findings import AnalysisFindings
@@ -31,9 +31,7 @@ def media(
     return without_absent(
         {
             "resourceType": "Media",
-            "text": narrative(
-                [f"Key image of {source.name} {source.version}.", f"{NOT_REVIEWED}."]
-            ),
+            "text": narrative([f"Key image of {source.name} {source.version}.", f"{AI_RESULT}."]),
             "identifier": [identifier.as_fhir()],
             "status": "completed",
             "type": concept("media-image").codeable(),
@@ -48,6 +46,6 @@ def media(
                 "title": CAPTION,
                 "creation": analysis.created_at,
             },
-            "note": [{"text": f"{NOT_REVIEWED}."}],
+            "note": [{"text": f"{AI_RESULT}."}],
         }
     )

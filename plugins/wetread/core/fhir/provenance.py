@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from wetread.core.fhir.elements import NOT_REVIEWED, Resource, narrative, reference, without_absent
+from wetread.core.fhir.elements import AI_RESULT, Resource, narrative, reference, without_absent
 from wetread.core.fhir.filing import Filing
 from wetread.core.fhir.identifiers import MANIFEST_SYSTEM, Identifier
 from wetread.core.fhir.surroundings import Surroundings
@@ -37,7 +37,7 @@ def provenance(
         {
             "resourceType": "Provenance",
             "id": resource_id,
-            "text": narrative([*_summary(findings), f"{NOT_REVIEWED}."]),
+            "text": narrative([*_summary(findings), f"{AI_RESULT}."]),
             "target": [reference(url) for url in target_urls],
             "occurredPeriod": {"start": min(times), "end": findings.created_at},
             "recorded": findings.created_at,
@@ -81,15 +81,14 @@ def _policies(findings: StudyFindings) -> Iterator[str]:
     yield _urn("settings", findings.settings_digest)
     for analysis in findings.analyses:
         source = analysis.source
-        yield _urn("analysis", analysis.analysis_id, source.settings_digest)
-        deployed = {
-            "deployed-model": source.deployed_model,
-            "weights": source.weights_digest,
-            "container": source.container,
-        }
-        for name, value in deployed.items():
+        for name, value in (
+            ("settings", source.settings_digest),
+            ("deployed-model", source.deployed_model),
+            ("weights", source.weights_digest),
+            ("container", source.container),
+        ):
             if value:
-                yield _urn(name, value)
+                yield _urn("analysis", analysis.analysis_id, name, value)
 
 
 def _urn(*parts: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wetread.core.alerts.alert import critical_alerts
-from wetread.core.fhir.elements import NOT_REVIEWED, Resource, narrative, reference, without_absent
+from wetread.core.fhir.elements import AI_RESULT, Resource, narrative, reference, without_absent
 from wetread.core.fhir.filing import Filing
 from wetread.core.fhir.identifiers import Identifier, family_identifier
 from wetread.core.fhir.surroundings import Surroundings
@@ -34,7 +34,7 @@ def review_task(
     return without_absent(
         {
             "resourceType": "Task",
-            "text": narrative([f"{code.display}, due {due}.", f"{NOT_REVIEWED}."]),
+            "text": narrative([f"{code.display}, due {due}.", f"{AI_RESULT}."]),
             "identifier": [
                 identifier.as_fhir(),
                 family_identifier(findings.study_instance_uid).as_fhir(),
@@ -44,7 +44,7 @@ def review_task(
             "intent": "order",
             "priority": _PRIORITIES.get(alerts[0].category if alerts else 0, "routine"),
             "code": code.codeable(),
-            "description": f"{code.display}. {NOT_REVIEWED}.",
+            "description": f"{code.display}. {AI_RESULT}.",
             "focus": reference(report_url),
             "for": surroundings.subject.as_fhir(),
             "authoredOn": findings.created_at,
