@@ -32,7 +32,8 @@ KINDS = {
 def taken_in(pipeline: Pipeline, folder: str, files: list[SampleFile]) -> str:
     pipeline.upload(folder, files)
     (run_id,) = pipeline.intake()
-    pipeline.wait_quiet()
+    if not run_id.endswith("__v1"):
+        pipeline.wait_quiet()
     return run_id
 
 
@@ -195,6 +196,7 @@ def test_what_somebody_else_stored_under_our_uid_is_a_conflict(
     assert name.sop_instance_uid not in str(error)
     others = {uid: blob for uid, blob in written.items() if uid != name.sop_instance_uid}
     assert others.items() <= objects(shared_pipeline, study).items(), "the others are stored"
+    shared_pipeline.intake()  # what is not ours opens a version
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
