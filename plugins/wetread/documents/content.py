@@ -103,7 +103,7 @@ def report_content(
         findings=_table(finding_rows(findings, places)),
         absences=_table(absence_rows(findings, places)),
         candidates=_table(candidate_rows(findings, places, anomaly_threshold), _CANDIDATES_LISTED),
-        anomaly_threshold=anomaly_threshold if findings.anomalies else None,
+        anomaly_threshold=anomaly_threshold if findings.candidates else None,
         analyses=_table(analysis_rows(findings, places)),
         is_incomplete=bool(findings.missing),
         counts=findings.counts,

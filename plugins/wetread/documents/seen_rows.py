@@ -108,7 +108,6 @@ def _candidates(
 ) -> Iterator[SeenRow]:
     for analysis in findings.analyses:
         for candidate in analysis.candidates:
-            is_anomaly = candidate.kind is CandidateKind.ANOMALY
             yield SeenRow(
                 kind=candidate.kind,
                 kind_name=concept(_KINDS[candidate.kind]).display,
@@ -117,6 +116,6 @@ def _candidates(
                 place=places.image(candidate.image),
                 position="",
                 score=candidate.score,
-                threshold=anomaly_threshold if is_anomaly else None,
+                threshold=anomaly_threshold,
                 model=model_name(analysis.source),
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wetread.core.claim import Cause
-from wetread.core.fhir.conclusion import DISCLAIMER
+from wetread.core.fhir.conclusion import DISCLAIMER, SIGNED_REPORT
 from wetread.core.fhir.elements import Resource, counted
 from wetread.core.fhir.filing import OPEN_STATUSES
 from wetread.core.findings import Finding
@@ -194,6 +194,7 @@ def _conclusion(
     numbers = ", ".join(f"{number} {outcome}" for outcome, number in counts.as_dict().items())
     elsewhere = {
         DISCLAIMER,
+        SIGNED_REPORT,
         f"{counted(counts.arrived, 'instance')} arrived: {numbers}.",
         *(f"{row.count} {row.outcome}: {row.text}" for row in rows),
     }
