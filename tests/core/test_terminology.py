@@ -13,8 +13,10 @@ from pydicom.sr._concepts_dict import concepts
 from wetread.core import terminology as module
 from wetread.core.terminology import (
     UNKNOWN_MODALITY,
+    Concept,
     body_part_concept,
     concept,
+    finding_concept,
     modality_concept,
     procedure_concept,
     public_modalities,
@@ -60,6 +62,31 @@ def test_dicom_concepts_mean_what_dicom_says() -> None:
     assert all(c.display in dicom_meanings("DCM", c.code) for c in dicom)
 
 
+@pytest.mark.parametrize("concept", [concept("score"), finding_concept("pneumothorax")])
+def test_dicom_objects_take_code_scheme_and_meaning(concept: Concept) -> None:
+    value, scheme, meaning = concept.coded()
+    assert (value, meaning) == (concept.code, concept.display)
+    assert scheme == {system("wetread"): "99WETREAD", system("sct"): "SCT"}[concept.system]
+
+
+def test_a_code_of_fhir_alone_has_no_place_in_a_dicom_object() -> None:
+    with pytest.raises(ValueError, match="no DICOM coding scheme"):
+        concept("category-imaging").coded()
+
+
+def test_segments_are_of_a_category_that_dicom_defines() -> None:
+    categories = {code for name in cid_concepts[7150]["SCT"] for code in concepts["SCT"][name]}
+    assert {finding.category.code for finding in terminology().findings.values()} <= categories
+
+
+def test_a_code_has_one_meaning_in_each_of_its_roles() -> None:
+    meanings: dict[tuple[str, str], set[str]] = {}
+    for row in terminology().all_concepts():
+        meanings.setdefault((row.system, row.code), set()).add(row.display)
+    several = {code: displays for code, displays in meanings.items() if len(displays) > 1}
+    assert several == {(system("ucum"), "1"): {"1", "no units"}}, "FHIR and DICOM name it apart"
+
+
 def test_no_code_is_typed_elsewhere() -> None:
     coded = {
         c.code
@@ -102,8 +129,20 @@ def test_procedures_are_specific_only_where_the_study_is() -> None:
         (TABLE.replace('display = "CT Chest"', 'display = ""'), ValueError),
         (TABLE.replace("\nsct = {", "\nscts = {"), KeyError),
         (TABLE.replace('["HEAD", "BRAIN"]', '["HEAD", "CHEST"]'), ValueError),
+        (TABLE.replace('["HEAD", "BRAIN"]', '["HEAD", "GIRAFFE"]'), ValueError),
+        (TABLE.replace('source = "LOINC; FHIR', 'source = "" # "'), ValueError),
+        (TABLE.replace('category = "physical-object"', ""), KeyError),
     ],
-    ids=["no source", "no source field", "no display", "no system", "two procedures"],
+    ids=[
+        "no source",
+        "no source field",
+        "no display",
+        "no system",
+        "two procedures",
+        "procedure of no body part",
+        "procedure without source",
+        "finding without category",
+    ],
 )
 def test_a_table_with_a_gap_is_refused(broken: str, problem: type[Exception]) -> None:
     assert broken != TABLE

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import product
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -100,7 +101,8 @@ def read_terminology(text: str) -> Terminology:
     KeyError
         A row lacks a field or names a system that the table does not define.
     ValueError
-        A row is empty, has no source, or gives a modality and body part their second procedure.
+        A row is empty, has no source, or gives a modality and body part their second procedure; a
+        procedure is of a body part that is not listed.
     """
     table = tomllib.loads(text)
     systems = {name: _System(**row) for name, row in table["system"].items()}
@@ -130,7 +132,7 @@ def read_terminology(text: str) -> Terminology:
                 for name, row in table["body_part"].items()
             }
         ),
-        procedures=MappingProxyType(_procedures(systems, table["procedure"])),
+        procedures=MappingProxyType(_procedures(systems, table["body_part"], table["procedure"])),
     )
 
 
@@ -164,17 +166,19 @@ def _finding(
 
 
 def _procedures(
-    systems: Mapping[str, _System], rows: Collection[Mapping[str, Any]]
+    systems: Mapping[str, _System], body_parts: Collection[str], groups: Iterable[Mapping[str, Any]]
 ) -> dict[tuple[str, str], Concept]:
     found: dict[tuple[str, str], Concept] = {}
-    for row in rows:
-        concept = _concept(
-            systems, {"system": "loinc", "code": row["code"], "display": row["display"]}
-        )
-        for modality in row["modalities"]:
-            for body_part in row["body_parts"]:
-                if (modality, body_part) in found:
-                    raise ValueError(f"two procedures for {modality} {body_part}")
+    for group in groups:
+        if not group["source"]:
+            raise ValueError(f"without a source: procedures of {group['modalities']}")
+        for row in group["codes"]:
+            concept = _concept(
+                systems, {"system": "loinc", "code": row["code"], "display": row["display"]}
+            )
+            for modality, body_part in product(group["modalities"], row["body_parts"]):
+                if (modality, body_part) in found or body_part not in body_parts:
+                    raise ValueError(f"two procedures, or no body part: {modality} {body_part}")
                 found[modality, body_part] = concept
     return found
 
