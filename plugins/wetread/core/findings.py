@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar
 
 from wetread.core.canonical import digest
@@ -229,7 +230,7 @@ class AnalysisFindings:
     def name(self) -> AnalysisName:
         return AnalysisName(self.row_id, self.analysis_id)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return digest(asdict(self))
 

@@ -169,7 +169,7 @@ class TestHostileSources:
 
     def test_a_model_with_an_impossible_name_is_written_legibly(self) -> None:
         header = built(source=AnalysisSource("modèle\\" + "x" * 100, "1\n2", "d"))
-        assert header.ManufacturerModelName == "mod?le?" + "x" * 57
+        assert header.ManufacturerModelName == "modèle?" + "x" * 57
         assert header.SoftwareVersions == "1?2"
 
 

@@ -83,7 +83,7 @@ def _groups(placed: Placed, name: ResultName, analysis: AnalysisFindings) -> lis
         AnnotationGroup(
             number=number,
             uid=derive_uid(name.sop_instance_uid, "group", kind, label),
-            label=long_string(label),
+            label=long_string(label) or long_string(kind),
             annotated_property_category=code(_category(group[0][0])),
             annotated_property_type=code(seen_concept(group[0][0])),
             graphic_type="RECTANGLE",

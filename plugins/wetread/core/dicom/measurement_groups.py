@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from pydicom import Dataset
 
-from wetread.core.dicom.model import algorithm, code
+from wetread.core.dicom.model import algorithm, code, printable
 from wetread.core.dicom.names import SLIDE_MODALITY, tracking_uid
 from wetread.core.dicom.places import image_corners, matrix_corners, slide_corners_mm
 from wetread.core.dicom.stand_in import is_multi_frame
@@ -124,7 +124,7 @@ def seen_concept(seen: Finding | Candidate) -> Concept:
 def _tracking(uid: str, identifier: str) -> TrackingIdentifier:
     from highdicom.sr import TrackingIdentifier
 
-    return TrackingIdentifier(uid=uid, identifier=" ".join(identifier.split()))
+    return TrackingIdentifier(uid=uid, identifier=printable(identifier))
 
 
 def _sites(finding_code: str) -> list[FindingSite] | None:

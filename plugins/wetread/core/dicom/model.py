@@ -22,10 +22,14 @@ LONG_STRING_CHARACTERS = 64
 """The length of LO (PS3.5 table 6.2-1)."""
 
 
+def printable(text: str) -> str:
+    """Return ``text`` in one line, without what separates values or controls a printer."""
+    return "".join(c if c.isprintable() and c != "\\" else "?" for c in text).strip()
+
+
 def long_string(text: str) -> str:
-    """Return ``text`` as a value of LO that every reader shows."""
-    printable = "".join(c if c.isascii() and c.isprintable() and c != "\\" else "?" for c in text)
-    return printable[:LONG_STRING_CHARACTERS]
+    """Return ``text`` as a value of LO."""
+    return printable(text)[:LONG_STRING_CHARACTERS].strip()
 
 
 def code(of: Concept) -> CodedConcept:

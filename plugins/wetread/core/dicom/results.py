@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from wetread.core.dicom.bulk_annotations import build_bulk_annotations
+from wetread.core.dicom.gate import check_object
 from wetread.core.dicom.key_image import build_key_image
 from wetread.core.dicom.key_object_selection import build_key_object_selection
 from wetread.core.dicom.names import (
@@ -82,7 +83,10 @@ def build_results(
         (name, _build(name, analysis, headers, key_pixels))
         for name in result_names(study_uid, analysis)
     ]
-    return tuple(ResultObject(name, blob) for name, blob in built if blob is not None)
+    objects = tuple(ResultObject(name, blob) for name, blob in built if blob is not None)
+    for found in objects:
+        check_object(found.blob, str(analysis.name))
+    return objects
 
 
 def _build(

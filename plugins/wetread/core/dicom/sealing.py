@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from io import BytesIO
+from types import MappingProxyType
 
 from pydicom import Dataset
 
@@ -50,9 +51,11 @@ def _replace_dimension_organization(dataset: Dataset) -> None:
 
 
 def restore_references(
-    dataset: Dataset, headers: Mapping[str, Dataset], frames: Mapping[str, list[int]]
+    dataset: Dataset,
+    headers: Mapping[str, Dataset],
+    frames: Mapping[str, list[int]] = MappingProxyType({}),
 ) -> None:
-    """Let every reference to an image name its class, and its frames where it has several.
+    """Let every reference to an image name its class, and ``frames`` where it has several.
 
     highdicom made the references from stand-ins, which are single-frame images.
 
@@ -66,7 +69,7 @@ def restore_references(
         if uid not in headers:
             continue
         item.ReferencedSOPClassUID = headers[uid].SOPClassUID
-        if keyword in _NAMES_FRAMES and is_multi_frame(headers[uid]):
+        if keyword in _NAMES_FRAMES and uid in frames and is_multi_frame(headers[uid]):
             item.ReferencedFrameNumber = frames[uid]
 
 

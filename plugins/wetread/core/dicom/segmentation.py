@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from pydicom import Dataset
 
+from wetread.core.dicom.geometry import patient_orientation
+from wetread.core.dicom.masks import covers, masked_images, segment_pixels
 from wetread.core.dicom.model import algorithm_sequence, code, enhanced_equipment, long_string
 from wetread.core.dicom.names import ResultName, tracking_uid
 from wetread.core.dicom.sealing import restore_references, seal
 from wetread.core.dicom.series import series_arguments
 from wetread.core.dicom.source import copy_image_facts
-from wetread.core.dicom.stand_in import placed_stand_in
+from wetread.core.dicom.stand_in import image_size, placed_stand_in
 from wetread.core.findings import AnalysisFindings, Finding, Mask
 from wetread.core.terminology import finding_concept
 
@@ -25,16 +24,27 @@ if TYPE_CHECKING:
 _SHARED = ("SeriesInstanceUID", "Rows", "Columns", "FrameOfReferenceUID", "ImageOrientationPatient")
 """What images must have in common to be segmented in one object."""
 
+_FRAME_NUMBER = 1
+"""A mask covers first frames only (``wetread.core.predictions.found``)."""
+
+
+class _Segment(NamedTuple):
+    """A finding with a mask, and its place in ``AnalysisFindings.seen``, from 1."""
+
+    place: int
+    finding: Finding
+    mask: Mask
+
 
 def build_segmentation(
     analysis: AnalysisFindings, headers: Mapping[str, Dataset], name: ResultName
 ) -> bytes | None:
-    """Build a binary segmentation (PS3.3 A.51) of all findings that have a mask.
+    """Build a binary segmentation (PS3.3 A.51) of all findings whose mask covers anything.
 
     Returns
     -------
-    None where the headers do not place the covered images in one volume, and there are several: a
-    segmentation that leaves out some of them would be a wrong one.
+    None where there is nothing to show, and where the headers do not place the images in one
+    volume: a segmentation that leaves out some of them would be a wrong one.
 
     Parameters
     ----------
@@ -42,73 +52,58 @@ def build_segmentation(
     """
     from highdicom.seg import Segmentation
 
-    masked = [(n, f.mask, f) for n, f in enumerate(analysis.findings, 1) if f.mask]
-    uids = tuple(dict.fromkeys(uid for _, mask, _ in masked for uid in mask.sop_instance_uids))
+    segments = [
+        _Segment(place, finding, finding.mask)
+        for place, finding in enumerate(analysis.findings, 1)
+        if finding.mask and _is_on(finding.mask, headers)
+    ]
+    masks = [segment.mask for segment in segments]
+    uids = masked_images(masks)
     sources = [placed_stand_in(headers[uid]) for uid in uids]
     if not _are_of_one_volume(sources):
         return None
-    study_uid, shape = sources[0].StudyInstanceUID, (sources[0].Rows, sources[0].Columns)
+    first, header = sources[0], headers[uids[0]]
     segmentation = Segmentation(
         source_images=sources,
-        pixel_array=_pixels([mask for _, mask, _ in masked], uids, shape),
+        pixel_array=segment_pixels(masks, first.Rows, first.Columns),
         segmentation_type="BINARY",
         segment_descriptions=[
-            _segment(segment, finding, tracking_uid(study_uid, analysis, number), analysis)
-            for segment, (number, _, finding) in enumerate(masked, 1)
+            _description(number, segment, first.StudyInstanceUID, analysis)
+            for number, segment in enumerate(segments, 1)
         ],
         content_label="AI_FINDINGS",
         content_description="Preliminary, not for clinical use",
         **series_arguments(name),
         **enhanced_equipment(analysis.source),
     )
-    restore_references(segmentation, headers, {uid: [1] for uid in uids})
-    copy_image_facts(headers[uids[0]], segmentation)
-    return seal(segmentation, headers[uids[0]], analysis)
+    restore_references(segmentation, headers)
+    for groups in segmentation.PerFrameFunctionalGroupsSequence:
+        restore_references(groups, headers, {uid: [_FRAME_NUMBER] for uid in uids})
+    if "FrameOfReferenceUID" not in segmentation:
+        segmentation.PatientOrientation = patient_orientation(header, _FRAME_NUMBER)
+    copy_image_facts(header, segmentation)
+    return seal(segmentation, header, analysis)
+
+
+def _is_on(mask: Mask, headers: Mapping[str, Dataset]) -> bool:
+    return covers(mask, *image_size(headers[mask.sop_instance_uids[0]]))
 
 
 def _are_of_one_volume(sources: Sequence[Dataset]) -> bool:
+    if len(sources) < 2:
+        return bool(sources)
     first = sources[0]
-    if not first.Rows or not first.Columns:
-        return False
-    if len(sources) == 1:
-        return True
     return "ImagePositionPatient" in first and all(
         source.get(keyword) == first.get(keyword) for source in sources for keyword in _SHARED
     )
 
 
-def _pixels(
-    masks: Sequence[Mask], uids: Sequence[str], shape: tuple[int, int]
-) -> npt.NDArray[np.uint8]:
-    """Return the segments of each image, shape (images, rows, columns, segments)."""
-    pixels = np.zeros((len(uids), *shape, len(masks)), np.uint8)
-    places = {uid: place for place, uid in enumerate(uids)}
-    for segment, mask in enumerate(masks):
-        covered = _unpacked(mask)[
-            :, : max(shape[0] - mask.row, 0), : max(shape[1] - mask.column, 0)
-        ]
-        rows = slice(mask.row, mask.row + covered.shape[1])
-        columns = slice(mask.column, mask.column + covered.shape[2])
-        for place, plane in zip(
-            map(places.__getitem__, mask.sop_instance_uids), covered, strict=True
-        ):
-            pixels[place, rows, columns, segment] |= plane
-    return pixels
-
-
-def _unpacked(mask: Mask) -> npt.NDArray[np.uint8]:
-    """Return a mask's own box, shape (images, rows, columns)."""
-    shape = (len(mask.sop_instance_uids), mask.rows, mask.columns)
-    bits = np.frombuffer(base64.b64decode(mask.bits), np.uint8)
-    return np.unpackbits(bits, count=shape[0] * shape[1] * shape[2]).reshape(shape)
-
-
-def _segment(
-    number: int, finding: Finding, uid: str, analysis: AnalysisFindings
+def _description(
+    number: int, segment: _Segment, study_instance_uid: str, analysis: AnalysisFindings
 ) -> SegmentDescription:
     from highdicom.seg import SegmentDescription
 
-    found = finding_concept(finding.code)
+    found = finding_concept(segment.finding.code)
     return SegmentDescription(
         segment_number=number,
         segment_label=long_string(found.label),
@@ -116,7 +111,7 @@ def _segment(
         segmented_property_type=code(found),
         algorithm_type="AUTOMATIC",
         algorithm_identification=algorithm_sequence(analysis.source),
-        tracking_uid=uid,
-        tracking_id=long_string(f"{found.label} {number}"),
+        tracking_uid=tracking_uid(study_instance_uid, analysis, segment.place),
+        tracking_id=long_string(f"{found.label} {segment.place}"),
         anatomic_regions=[code(found.site)] if found.site else None,
     )
