@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.docs.markdown import code, page, table
 
-from wetread.core.alerts.rules import alert_rules
+from wetread.core.alerts.rules import alert_rules, review_due_seconds
 from wetread.core.errors import PermanentError, catalogue
 from wetread.core.outcomes import Outcome, reasons
 
@@ -217,4 +217,5 @@ def critical_findings_page() -> str:
         "radiologists, platform engineers",
         _CRITICAL,
         table((*headings, "meaning of the category", "acknowledge within (seconds)"), rows),
+        f"A result that raises no alert is to be reviewed within {review_due_seconds()} seconds.",
     )
