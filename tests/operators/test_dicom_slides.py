@@ -112,3 +112,10 @@ def test_the_key_object_is_the_tile(slide: dict[str, Dataset]) -> None:
         if item.ValueType == "IMAGE"
     )
     assert int(item.ReferencedSOPSequence[0].ReferencedFrameNumber) == FRAME
+
+
+def test_no_object_of_a_slide_starts_anything(
+    shared_pipeline: Pipeline, slide: dict[str, Dataset]
+) -> None:
+    assert MicroscopyBulkSimpleAnnotationsStorage in slide
+    assert shared_pipeline.intake() == []
