@@ -100,7 +100,10 @@ def _http_write(request: requests.PreparedRequest) -> str | None:
         body = request.body if isinstance(request.body, bytes) else b""
         named = re.search(rb'"name": *"([^"]+)"', body)
         return f"write {_role(named[1].decode()) if named else '?'}"
-    return path.rpartition("/")[2].rpartition(":")[2] if "dicomWeb" not in path else "store"
+    if "dicomWeb" in path:
+        return "store"
+    last = path.rpartition("/")[2].rpartition(":")[2]
+    return f"create {last}" if "/fhir/" in path else last
 
 
 def _role(path: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.operators.kills import Killed, Worker, transports_of
 from tests.operators.pipeline import Pipeline
-from tests.operators.test_faults import study_of_its_own
+from tests.operators.test_faults import hospital, study_of_its_own
 
 from samples import SampleFile, hostile
 from wetread.core.errors import RetriableError
@@ -32,6 +32,7 @@ WRITES = (
     "write findings 1",
     "store 1",
     "write report 1",
+    "create Organization 1",
     "fhir 1",
     "publish an alert 1",
     "write alerts 1",
@@ -52,6 +53,12 @@ _numbers = count(2000)
 
 
 @pytest.fixture(autouse=True)
+def organization(undisturbed: dict[str, Any]) -> Iterator[str]:
+    with hospital() as name:
+        yield name
+
+
+@pytest.fixture(autouse=True)
 def quick_pull(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait long for messages: what a test is about lies in the bucket."""
     monkeypatch.setattr("wetread.operators.study_claim._PULL_SECONDS", 0.1)
@@ -66,8 +73,11 @@ def arrived(pipeline: Pipeline) -> tuple[str, str]:
     return study, folder
 
 
-def end_state(pipeline: Pipeline, run_id: str, study: str, folder: str) -> dict[str, Any]:
+def end_state(
+    pipeline: Pipeline, run_id: str, study: str, folder: str, organization: str
+) -> dict[str, Any]:
     """Return all that the study left anywhere, its alerts included."""
+    organizations = [o["name"] for o in pipeline.resources("Organization")]
     state = pipeline.installation.storage.client.list_blobs("wetread-state")
     key = run_id.split("__")[1]
     prefixes = ("incoming", "processed", "failed")
@@ -78,6 +88,9 @@ def end_state(pipeline: Pipeline, run_id: str, study: str, folder: str) -> dict[
             _HEXADECIMAL.sub("…", b.name).replace(key, "…") for b in state if key in b.name
         ),
         "alerts": len(pipeline.alerts(run_id)),
+        "organizations": organizations.count(organization),
+        "devices": len(pipeline.resources("Device")),
+        "endpoints": len(pipeline.resources("Endpoint")),
     }
 
 
@@ -90,15 +103,19 @@ def take_in_and_run(pipeline: Pipeline) -> str:
 
 @pytest.fixture(scope="module")
 def undisturbed(shared_pipeline: Pipeline) -> dict[str, Any]:
-    """What the study ends as when nobody dies, and what was written on the way."""
+    """What the study ends as when nobody dies, and what was written on the way.
+
+    The installation's first study, before it, is the one that Devices and Endpoint are made for.
+    """
+    arrived(shared_pipeline)
+    take_in_and_run(shared_pipeline)
     study, folder = arrived(shared_pipeline)
     worker = Worker()
-    with transports_of(worker):
-        run_id = take_in_and_run(shared_pipeline)
-    return {
-        "end": end_state(shared_pipeline, run_id, study, folder),
-        "writes": worker.writes,
-    }
+    with hospital() as name:
+        with transports_of(worker):
+            run_id = take_in_and_run(shared_pipeline)
+        end = end_state(shared_pipeline, run_id, study, folder, name)
+    return {"end": end, "writes": worker.writes}
 
 
 def test_all_writes_are_tried(undisturbed: dict[str, Any]) -> None:
@@ -108,7 +125,11 @@ def test_all_writes_are_tried(undisturbed: dict[str, Any]) -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("write", WRITES)
 def test_killed_worker_changes_nothing(
-    shared_pipeline: Pipeline, undisturbed: dict[str, Any], write: str, moment: str
+    shared_pipeline: Pipeline,
+    undisturbed: dict[str, Any],
+    organization: str,
+    write: str,
+    moment: str,
 ) -> None:
     """All that ran runs again in another worker, which knows nothing of the first."""
     pipeline, earlier = shared_pipeline, set(shared_pipeline.runs)
@@ -123,11 +144,11 @@ def test_killed_worker_changes_nothing(
 
     assert not [result for result in results.values() if isinstance(result, Exception)]
     assert pipeline.intake() == []
-    assert end_state(pipeline, run_id, study, folder) == undisturbed["end"]
+    assert end_state(pipeline, run_id, study, folder, organization) == undisturbed["end"]
 
 
 def test_two_runs_at_once_leave_the_same(
-    shared_pipeline: Pipeline, undisturbed: dict[str, Any]
+    shared_pipeline: Pipeline, undisturbed: dict[str, Any], organization: str
 ) -> None:
     """A worker that Airflow took for dead goes on beside the one that took its place."""
     pipeline, earlier = shared_pipeline, set(shared_pipeline.runs)
@@ -142,7 +163,7 @@ def test_two_runs_at_once_leave_the_same(
             run.result()
 
     assert pipeline.intake() == []
-    assert end_state(pipeline, run_id, study, folder) == undisturbed["end"]
+    assert end_state(pipeline, run_id, study, folder, organization) == undisturbed["end"]
 
 
 def retried(work: Callable[[], Any]) -> None:
