@@ -111,7 +111,7 @@ def _candidates(
             yield SeenRow(
                 kind=candidate.kind,
                 kind_name=concept(_KINDS[candidate.kind]).display,
-                label=shortened(plain_text(candidate.label)) or _UNNAMED,
+                label=plain_text(shortened(candidate.label)) or _UNNAMED,
                 measured="",
                 place=places.image(candidate.image),
                 position="",
