@@ -7,6 +7,7 @@ PYTHONPATH) and review the difference.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,11 @@ def transactions() -> dict[str, dict[str, Any]]:
             document=DOCUMENT,
         ),
         "findings": transaction(study_findings(ct_analysis(OBJECT), nodule_analysis(NODULE))),
+        "critical": transaction(
+            study_findings(
+                nodule_analysis(replace(NODULE, code="pneumothorax", score=0.95, measurements=()))
+            )
+        ),
         "absences": transaction(study_findings(nodule_analysis())),
         "beside_a_signed_report": transaction(
             study_findings(nodule_analysis(NODULE)),

@@ -19,7 +19,7 @@ _NOTICE: Final = "preliminary, not for clinical use"
 def structured_reports(findings: StudyFindings, surroundings: Surroundings) -> Iterator[Resource]:
     """Yield an Attachment for the structured report of each analysis, where DICOMweb serves it."""
     uid = findings.study_instance_uid
-    for analysis in sorted(findings.analyses, key=lambda a: a.name):
+    for analysis in findings.analyses:
         for name in result_names(uid, analysis):
             if name.kind == ResultKind.STRUCTURED_REPORT:
                 source = analysis.source

@@ -36,7 +36,7 @@ def named_statements(findings: StudyFindings, report: Identifier) -> list[Named]
 
 def _named(findings: StudyFindings, report: Identifier) -> Iterator[Named]:
     occurrences: Counter[Identifier] = Counter()
-    for analysis in sorted(findings.analyses, key=lambda a: a.name):
+    for analysis in findings.analyses:
         for statement in (*analysis.seen, *analysis.absences):
             first = observation_identifier(report, analysis, statement, 0)
             identifier = observation_identifier(report, analysis, statement, occurrences[first])
