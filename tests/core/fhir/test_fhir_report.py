@@ -161,9 +161,7 @@ def test_the_published_codes_are_those_of_the_table() -> None:
     published = definition("CodeSystem-ai-result")
     assert published["url"] == system("wetread")
     assert {(c["code"], c["display"]) for c in published["concept"]} == {
-        (c.code, c.display)
-        for c in terminology().all_concepts()
-        if c.system == system("wetread")
+        (c.code, c.display) for c in terminology().all_concepts() if c.system == system("wetread")
     }
 
 
