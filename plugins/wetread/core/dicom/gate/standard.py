@@ -31,6 +31,7 @@ _INHERITED_ATTRIBUTES: Final = frozenset(
         "FrameOfReferenceUID",
         "ImageLaterality",
         "Laterality",
+        "LossyImageCompression",
         "LossyImageCompressionMethod",
         "LossyImageCompressionRatio",
         "PositionReferenceIndicator",

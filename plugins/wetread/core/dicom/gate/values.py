@@ -23,7 +23,12 @@ _UID: Final = re.compile(r"(?=.{1,64}$)[0-2](\.(0|[1-9][0-9]*))+")
 """PS3.5 section 9.1."""
 
 _OTHERS: Final = frozenset(
-    {"StudyInstanceUID", "ReferencedFrameOfReferenceUID", "ReferencedSOPInstanceUID", "UID"}
+    {
+        "ReferencedFrameOfReferenceUID",
+        "ReferencedSOPClassUID",
+        "ReferencedSOPInstanceUID",
+        "StudyInstanceUID",
+    }
 )
 """UIDs that others gave; a result names what it is about, however that is numbered."""
 

@@ -13,7 +13,7 @@ from wetread.core.violation import Violation, repeated
 _FULL_URL: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BY_ID: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
 _BY_IDENTIFIER: Final = re.compile(r"([A-Z][A-Za-z]+)\?identifier=([^&]+)")
-_VERSION: Final = re.compile(r'W/"[A-Za-z0-9\-.=]{1,64}"')
+_VERSION: Final = re.compile(r'W/"[^"\s]+"')
 
 
 def entry_violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
