@@ -93,7 +93,8 @@ def _are_of_one_volume(sources: Sequence[Dataset]) -> bool:
     if len(sources) < 2:
         return bool(sources)
     first = sources[0]
-    return "ImagePositionPatient" in first and all(
+    positions = {tuple(source.get("ImagePositionPatient", ())) for source in sources}
+    return len(positions) == len(sources) and all(
         source.get(keyword) == first.get(keyword) for source in sources for keyword in _SHARED
     )
 

@@ -14,6 +14,7 @@ from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import format_number_as_ds
 
+from wetread.core.discretion import keep_values_out_of_logs
 from wetread.core.errors import problem
 from wetread.core.pixels.attributes import functional_group
 
@@ -38,6 +39,8 @@ _PLANE = (
 
 _COSINE_TOLERANCE = 0.01
 """How far direction cosines may be from a right angle and unit length: rounded, not wrong."""
+
+keep_values_out_of_logs()
 
 
 def stand_in(header: Dataset) -> Dataset:
