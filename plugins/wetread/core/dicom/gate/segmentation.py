@@ -76,7 +76,7 @@ def _dimension_violations(image: Dataset, frames: list[Dataset]) -> Iterator[Vio
     for frame in frames:
         content = next(iter(frame.get("FrameContentSequence") or ()), Dataset())
         value = content.get("DimensionIndexValues")
-        places.append(tuple(value) if isinstance(value, list) or dimensions > 1 else (value,))
+        places.append((value,) if isinstance(value, int) else tuple(value or ()))
     for index, place in enumerate(places):
         if len(place) != dimensions:
             yield Violation("dicom.seg.dimension", f"PerFrameFunctionalGroupsSequence.{index}")
