@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from pydicom import Dataset
 
+_PAIR = re.compile(r" for file <[^>]*> versus <[^>]*>")
 _WHEEL = "lib*/python*/site-packages/dicom3tools/bin"
 
 
@@ -36,8 +38,11 @@ def object_complaints(paths: Mapping[str, Path]) -> dict[str, frozenset[str]]:
 
 
 def entity_complaints(paths: Iterable[Path]) -> frozenset[str]:
-    """Return what ``dcentvfy`` says of attributes that objects of one entity do not share."""
-    return _complaints("dcentvfy", *paths)
+    """Return what ``dcentvfy`` says of attributes that objects of one entity do not share.
+
+    Which two files disagree is left out: it says so for every pair.
+    """
+    return frozenset(_PAIR.sub("", line) for line in _complaints("dcentvfy", *paths))
 
 
 def _complaints(program: str, *paths: Path) -> frozenset[str]:

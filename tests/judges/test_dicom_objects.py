@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.judges.dicom3tools import entity_complaints, object_complaints, write_files
+from tests.judges.slides import annotated_slide
 from tests.operators.sample_runs import SampleRun
 
 from samples import catalog
@@ -16,10 +17,22 @@ pytestmark = [pytest.mark.xdist_group("samples"), pytest.mark.needs("dciodvfy")]
 
 SAMPLES = [sample.name for sample in catalog()]
 PHANTOMS = [name for name in SAMPLES if not name.startswith("real-")]
-INHERITED: dict[str, str] = {}
+INHERITED = {
+    "attribute <Laterality>": "The source's series has an empty Laterality; its results are about "
+    "the same body part, of which nothing more is known."
+}
 """What may be wrong with a result because it is wrong in its source: words of the judge, and why
 the result repeats it."""
-MISTAKEN: dict[str, str] = {}
+MISTAKEN = {
+    "Unrecognized defined term <99WETREAD>": "Designators that begin with 99 are private (PS3.16 "
+    "section 8.1), and CodingSchemeIdentificationSequence says what this one means.",
+    "Different information entities for attribute - Element=<AccessionNumber>": "It is of the "
+    "study in every object (PS3.3 C.7.2.1); images may repeat it in the request of a series.",
+    "Attribute present in one instance but not the other": "Optional attributes may be left out "
+    "(PS3.5 section 7.4.5), and a result repeats no more of a patient than it must.",
+    "Unrecognized defined term <CC> for value 1 of attribute <View Position>": "CC is the view of "
+    "these mammograms (PS3.3 C.8.11.7, View Position of a mammography image is CC or MLO, ...).",
+}
 """Where dicom3tools 20260927 is mistaken: its words, and what the standard says."""
 
 
@@ -88,6 +101,16 @@ def test_dcentvfy_finds_results_and_sources_of_one_patient_and_study(
 @pytest.mark.parametrize("name", PHANTOMS)
 def test_the_phantoms_have_nothing_to_inherit(complaints: dict[str, Complaints], name: str) -> None:
     assert complaints[name].sources == set()
+
+
+def test_dciodvfy_says_nothing_of_an_annotated_slide(
+    runs: dict[str, SampleRun], tmp_path: Path
+) -> None:
+    objects = annotated_slide(runs["sm-biopsy"])
+    said = object_complaints(write_files(objects, tmp_path))
+    assert {ds.Modality for ds in objects} == {"ANN", "KO", "OT", "SR"}
+    kinds = {str(ds.SOPInstanceUID): ds.Modality for ds in objects}
+    assert {kinds[uid]: _right(found) for uid, found in said.items() if _right(found)} == {}
 
 
 def test_dciodvfy_sees_what_is_wrong(runs: dict[str, SampleRun], tmp_path: Path) -> None:

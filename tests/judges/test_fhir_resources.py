@@ -88,7 +88,16 @@ def documents(runs: dict[str, SampleRun]) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="session")
 def verdict(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
     broken = {"resourceType": "Observation", "status": "nonsense", "valueBoolean": "yes"}
-    return judged({**documents, "broken": broken})
+    astray = {
+        "resourceType": "Observation",
+        "id": "astray",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": "Patient/nobody"},
+    }
+    entry = {"fullUrl": "http://localhost/fhir/Observation/astray", "resource": astray}
+    loose = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+    return judged({**documents, "broken": broken, "loose": loose})
 
 
 def is_mistaken(issue: dict[str, Any]) -> bool:
@@ -115,6 +124,7 @@ def test_fhirkit_finds_no_error_and_loses_nothing(
 def test_both_judges_see_what_is_wrong(verdict: dict[str, Any]) -> None:
     """So their silence means something."""
     assert {issue["path"] for issue in verdict["pyrofile"]["broken"]} >= {"Observation.status"}
+    assert {issue["code"] for issue in verdict["pyrofile"]["loose"]} == {"reference.unresolved"}
     assert any("valueBoolean" in issue for issue in verdict["fhirkit"]["broken"])
 
 
@@ -134,6 +144,8 @@ def test_every_kind_of_resource_was_judged(documents: dict[str, dict[str, Any]])
         "Media",
         "Observation",
         "Organization",
+        "Patient",
         "Provenance",
+        "ServiceRequest",
         "Task",
     }

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from samples import SampleStudy
 
 
+KNOWN = "ct-chest-nodule"
+"""The sample whose patient and order the FHIR store has; it has none of the others."""
+SITE = {"organization": "Fictitious General Hospital", "time_zone": "Europe/Vienna"}
+
+
 class Transaction(NamedTuple):
     """A bundle that was sent to the FHIR store to be stored at once, and the answer."""
 
@@ -95,6 +100,36 @@ class SampleRuns:
         return self._runs[sample.name]
 
 
+def _admit(pipeline: Pipeline, name: str) -> None:
+    """Enter a sample's patient and order, as a hospital's own systems do before the images come."""
+    import requests
+
+    from samples.identity import IDENTITIES
+
+    identity, installation = IDENTITIES[name], pipeline.installation
+    settings = installation.settings
+    store = installation.dataset.fhir_store(settings.fhir_store)
+    url = f"{installation.healthcare.endpoint('healthcare')}/v1/{store}/fhir"
+
+    def create(resource_type: str, system: str, value: str, **elements: Any) -> str:
+        identifier = {"identifier": [{"system": system, "value": value}]}
+        resource = {"resourceType": resource_type, **identifier, **elements}
+        headers = {"Content-Type": "application/fhir+json"}
+        answer = requests.post(f"{url}/{resource_type}", json=resource, headers=headers, timeout=30)
+        answer.raise_for_status()
+        return f"{resource_type}/{answer.json()['id']}"
+
+    patient = create("Patient", settings.patient_system, identity.patient_id)
+    create(
+        "ServiceRequest",
+        settings.accession_system,
+        identity.accession_number,
+        status="active",
+        intent="order",
+        subject={"reference": patient},
+    )
+
+
 @pytest.fixture(scope="session")
 def sample_runs(
     start_cloud: StartCloud, tmp_path_factory: pytest.TempPathFactory
@@ -115,8 +150,9 @@ def sample_runs(
     folder = tmp_path_factory.mktemp("samples")
     with (
         start_cloud(folder / "cloud") as cloud,
-        installed(cloud, folder / "server") as pipeline,
+        installed(cloud, folder / "server", **SITE) as pipeline,
         pytest.MonkeyPatch.context() as listening,
     ):
+        _admit(pipeline, KNOWN)
         listening.setattr(FhirClient, "execute", recorded)
         yield SampleRuns(pipeline, sent)
