@@ -33,7 +33,7 @@ from tests.core.fhir.cases import (
 
 from wetread.core.canonical import canonical_json
 from wetread.core.errors import PermanentError
-from wetread.core.fhir.bundle import BUNDLE_LIMIT_BYTES
+from wetread.core.fhir.gate.entries import BUNDLE_LIMIT_BYTES
 from wetread.core.fhir.statements import OBSERVATION_LIMIT
 from wetread.core.fhir.study import StudyFacts, study_facts
 from wetread.core.findings import (

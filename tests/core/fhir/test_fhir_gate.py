@@ -101,6 +101,8 @@ BROKEN: list[tuple[str, Change]] = [
     ),
     ("fhir.binding.Bundle.type", lambda of: of.update(type="heap")),
     ("fhir.bundle.type", lambda of: of.update(type="batch")),
+    ("fhir.bundle.entries", lambda of: of["entry"].extend([patient_entry()] * 4500)),
+    ("fhir.bundle.size", put("Task", "description", value="x" * 10_000_000)),
     ("fhir.bundle.fullUrl", put_in_entry("Task", "fullUrl", value="Task/1")),
     ("fhir.bdl-7", twice("Task")),
     ("fhir.bdl-3", lambda of: entry(of, "Task").pop("request")),

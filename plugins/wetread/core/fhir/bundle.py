@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from wetread.core.canonical import canonical_json
 from wetread.core.dicom.names import ResultKind, result_names
 from wetread.core.errors import problem
 from wetread.core.fhir.conclusion import conclusion_lines
@@ -33,9 +32,6 @@ from wetread.core.fhir.study import StudyFacts
 from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.fhir.task import review_task
 from wetread.core.findings import AnalysisFindings, StudyFindings
-
-BUNDLE_LIMIT_BYTES: Final = 10_000_000
-"""A fifth of what the service takes (Healthcare API, "Quotas and limits"): larger ones time out."""
 
 
 def build_transaction(
@@ -132,7 +128,9 @@ def build_transaction(
         *(_entry_by_id(resource) for resource in (*binaries, origin)),
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    return _checked(guard_transaction(bundle, filing), findings.study_key)
+    guarded = guard_transaction(bundle, filing)
+    check_bundle(guarded, findings.study_key)
+    return guarded
 
 
 def _order(analysis: AnalysisFindings) -> tuple[int, str, str]:
@@ -150,15 +148,6 @@ def _kept(filing: Filing, statements: Iterable[Named]) -> Iterator[str]:
         own = {identifier.get("value") for identifier in resource["identifier"]}
         if not may_write(resource) and own.isdisjoint(said):
             yield f"Observation/{resource['id']}"
-
-
-def _checked(bundle: Resource, study_key: str) -> Resource:
-    check_bundle(bundle, study_key)
-    if len(canonical_json(bundle)) > BUNDLE_LIMIT_BYTES:
-        raise problem(
-            "result-invalid", f"FHIR result of {study_key}: Bundle breaks fhir.bundle.size."
-        )
-    return bundle
 
 
 def _urls(entries: Iterable[Resource]) -> list[str]:

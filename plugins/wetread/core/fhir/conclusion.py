@@ -59,7 +59,7 @@ def conclusion_lines(
 
 def _predecessor(filing: Filing) -> Iterator[str]:
     if filing.predecessor:
-        yield "It follows an earlier AI report of the study, which stays as it is."
+        yield "This result follows an earlier AI report of the study, which stays as it is."
 
 
 def _not_found(facts: StudyFacts, surroundings: Surroundings) -> Iterator[str]:
@@ -67,11 +67,11 @@ def _not_found(facts: StudyFacts, surroundings: Surroundings) -> Iterator[str]:
     if surroundings.subject.identifier is None:
         yield "Patient not identified: the stored images name nobody, or more than one."
     elif surroundings.subject.reference is None:
-        yield "Patient not found in the record by the number in the images."
+        yield "Patient not found: nobody in the record has the patient number of the images."
     if facts.accession is None:
         yield "Order not found: no stored image has an accession number."
     elif surroundings.service_request is None:
-        yield "Order not found: the record has no one order of the images' accession number."
+        yield "Order not found: no single order in the record has the images' accession number."
 
 
 def _found(findings: StudyFindings, unlisted: int) -> list[str]:

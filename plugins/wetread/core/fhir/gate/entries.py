@@ -7,8 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from wetread.core.canonical import canonical_json
 from wetread.core.fhir.gate.bindings import bindings
 from wetread.core.violation import Violation, repeated
+
+ENTRY_LIMIT: Final = 4500
+"""Healthcare API, "Quotas and limits"."""
+
+BUNDLE_LIMIT_BYTES: Final = 10_000_000
+"""A fifth of what the service takes (Healthcare API, "Quotas and limits"): larger ones time out."""
 
 _FULL_URL: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BY_ID: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
@@ -21,6 +28,10 @@ def entry_violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
     if bundle.get("type") != "transaction":
         yield Violation("fhir.bundle.type", "Bundle.type")
     entries = bundle.get("entry") or []
+    if len(entries) > ENTRY_LIMIT:
+        yield Violation("fhir.bundle.entries", "Bundle.entry")
+    if len(canonical_json(bundle)) > BUNDLE_LIMIT_BYTES:
+        yield Violation("fhir.bundle.size", "Bundle")
     for index, entry in enumerate(entries):
         place = f"Bundle.entry.{index}"
         if not _FULL_URL.fullmatch(entry.get("fullUrl") or ""):
