@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.docs import analyses, catalogues, dags, fhir_example, operators, settings, stack, state
+from tools.docs import (
+    analyses,
+    catalogues,
+    dags,
+    fhir_example,
+    operators,
+    results,
+    settings,
+    stack,
+    state,
+)
 
 
 def generated_pages(repository: Path) -> dict[str, str]:
@@ -16,6 +26,8 @@ def generated_pages(repository: Path) -> dict[str, str]:
         "docs/reference/outcomes.md": catalogues.outcomes_page(),
         "docs/reference/critical-findings.md": catalogues.critical_findings_page(),
         "docs/reference/fhir-example.md": fhir_example.page_text(),
+        "docs/reference/codes.md": results.codes_page(),
+        "docs/reference/result-rules.md": results.rules_page(),
         "docs/reference/operators.md": operators.page_text(),
         "docs/reference/dags.md": dags.page_text(repository / "dags"),
         "docs/reference/state-bucket.md": state.page_text(),
