@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 from tests.core.fhir.cases import (
     ANOMALY,
     DOCUMENT,
@@ -155,6 +156,22 @@ def test_the_published_extension_is_the_one_written() -> None:
     (extension,) = observation["extension"]
     assert extension["url"] == REGION_EXTENSION
     assert {part["url"] for part in extension["extension"]} == defined
+
+
+def test_the_published_predecessor_is_the_one_written() -> None:
+    profile = definition("StructureDefinition-predecessor")
+    assert profile["url"] == PREDECESSOR_EXTENSION
+    (value,) = (e for e in profile["snapshot"]["element"] if e["path"] == "Extension.value[x]")
+    (extension,) = of_type(transactions()["beside_a_signed_report"], "DiagnosticReport")[0][
+        "extension"
+    ]
+    assert {f"value{kind['code']}" for kind in value["type"]} == set(extension) - {"url"}
+
+
+@pytest.mark.parametrize("path", sorted(DEFINITIONS.iterdir()), ids=lambda path: path.stem)
+def test_what_is_published_is_r4(path: Path) -> None:
+    published = json.loads(path.read_text("utf-8"))
+    get_fhir_model_class(published["resourceType"]).model_validate(published)
 
 
 def test_the_published_codes_are_those_of_the_table() -> None:
