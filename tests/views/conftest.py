@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ class Site:
     nodule: str
     hostile: str
     waiting: str
+    beside: str
 
     def page(self, study_key: str) -> str:
         """Return the report page as its reader gets it."""
@@ -56,23 +57,38 @@ def site(start_cloud: StartCloud, tmp_path_factory: pytest.TempPathFactory) -> I
         with ThreadPoolExecutor(1) as executor:
             studies = executor.submit(_process_studies, pipeline)
             server = stack.enter_context(web_server(cloud, tmp_path_factory.mktemp("airflow")))
-        nodule, hostile, waiting = studies.result()
-        yield Site(cloud, pipeline, server, server.token(), nodule, hostile, waiting)
+        yield Site(cloud, pipeline, server, server.token(), *studies.result())
 
 
-def _process_studies(pipeline: Pipeline) -> tuple[str, str, str]:
-    """Process a study with a finding and one with a hostile text; take in a third."""
+def _process_studies(pipeline: Pipeline) -> tuple[str, str, str, str]:
+    """Return a study with a candidate, a hostile one, one not read yet, and a signed one."""
     pipeline.set_up()
     samples = {sample.name: sample for sample in catalog()}
-    keys = []
-    for name, change in (("ct-chest-nodule", False), ("real-mr", True), ("real-ct", None)):
-        files = samples[name].files()
-        pipeline.upload(name, [_hostile(file) for file in files] if change else files)
-        (run_id,) = pipeline.intake()
-        if change is not None:
-            pipeline.run(run_id)
-        keys.append(parse_run_id(run_id).study_key)
-    return keys[0], keys[1], keys[2]
+    nodule = _read(pipeline, "nodule", samples["ct-chest-nodule"].files())
+    hostile = _read(pipeline, "hostile", [_hostile(file) for file in samples["real-mr"].files()])
+    pipeline.upload("waiting", samples["real-ct"].files())
+    (waiting,) = pipeline.intake()
+    early, late = _halves(samples["mr-head-two-series"].files())
+    signed = _read(pipeline, "early", early)
+    pipeline.decide(pipeline.report(signed), status="final")
+    _read(pipeline, "late", late)
+    nodule, hostile, waiting, signed = (
+        parse_run_id(run_id).study_key for run_id in (nodule, hostile, waiting, signed)
+    )
+    return nodule, hostile, waiting, signed
+
+
+def _read(pipeline: Pipeline, folder: str, files: Sequence[SampleFile]) -> str:
+    """Take files through the pipeline; return the id of their run."""
+    pipeline.upload(folder, files)
+    (run_id,) = pipeline.intake()
+    pipeline.run(run_id)
+    return run_id
+
+
+def _halves(files: Sequence[SampleFile]) -> tuple[Sequence[SampleFile], Sequence[SampleFile]]:
+    middle = len(files) // 2
+    return files[:middle], files[middle:]
 
 
 def _hostile(file: SampleFile) -> SampleFile:

@@ -17,7 +17,17 @@ from wetread.core.fhir.conclusion import DISCLAIMER
 ABSENT_KEY = "k1-" + "a" * 26
 FHIR_SEARCH = "healthcare.projects.locations.datasets.fhirStores.fhir.search-type"
 ANOMALY_COLOUR = (255, 140, 30)
+PHI_FREE_NAME = re.compile(r'inline; filename="k1-[a-z2-7]{26}\.html"')
 UID = re.compile(r"\b[0-2](\.(0|[1-9][0-9]*)){5,}\b")
+
+
+def document_path(study_key: str) -> str:
+    return report_path(study_key).removesuffix("report") + "document.html"
+
+
+def words(page: str) -> str:
+    """Return what a page says, without its elements."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
 def test_report_says_what_was_found_and_what_was_looked_at(site: Site) -> None:
@@ -49,6 +59,38 @@ def test_key_image_that_is_not_there_is_not_found(site: Site, number: str) -> No
     answer = site.server.get(f"/wetread/go/{site.nodule}/key-images/{number}.png", site.token)
 
     assert answer.status_code == 404
+
+
+def test_document_is_shown_as_the_report_holds_it(site: Site) -> None:
+    answer = site.server.get(document_path(site.nodule), site.token)
+
+    assert '<a href="document.html" download>' in site.page(site.nodule)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "Not for clinical use" in answer.text
+    assert 'src="data:image/jpeg;base64,' in answer.text
+    assert PHI_FREE_NAME.fullmatch(answer.headers["content-disposition"])
+
+
+def test_document_is_shut_off_from_airflow_and_loads_nothing(site: Site) -> None:
+    answer = site.server.get(document_path(site.hostile), site.token)
+
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert {"sandbox", "default-src 'none'", "img-src data:"} <= set(policy)
+    assert answer.headers["cache-control"] == "no-store"
+    assert "<script" not in answer.text
+
+
+def test_study_without_a_report_has_no_document(site: Site) -> None:
+    assert site.server.get(document_path(site.waiting), site.token).status_code == 404
+
+
+def test_page_lists_the_reports_and_the_objects_that_are_stored(site: Site) -> None:
+    page = words(site.page(site.nodule))
+
+    assert "AI report: preliminary this report" in page
+    assert "1 structured report none" in page
+    assert "1 key image none" in page
+    assert "1 key object selection none" in page
 
 
 def test_page_and_its_addresses_hold_no_uid_and_no_name(site: Site) -> None:
@@ -144,22 +186,24 @@ def test_service_that_refuses_is_named_with_the_next_step(site: Site) -> None:
 
 
 def test_report_that_a_person_signed_is_shown_as_decided(site: Site) -> None:
-    reports = site.pipeline.resources("DiagnosticReport")
-    signed = next(r for r in reports if not r.get("result")) | {
-        "status": "final",
-        "issued": "2031-01-01T00:00:00Z",
-        "conclusion": "Read by a person.",
-    }
-    entry = {
-        "resource": signed,
-        "request": {"method": "PUT", "url": f"DiagnosticReport/{signed['id']}"},
-    }
-    site.pipeline.installation.fhir.execute(
-        {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}, "the signed report"
+    report = site.pipeline.report(f"study__{site.hostile}__v1")
+    site.pipeline.decide(
+        report, status="final", issued="2031-01-01T00:00:00Z", conclusion="Read by a person."
     )
 
     page = site.page(site.hostile)
 
     assert "its status is final" in page
     assert "Read by a person." in page
+    assert "signed report: final this report" in words(page)
     assert DISCLAIMER not in page
+
+
+def test_result_beside_a_signed_report_is_shown_with_both(site: Site) -> None:
+    """Late images of a signed study: the report of the new result, and that the other one stays."""
+    page = words(site.page(site.beside))
+
+    assert DISCLAIMER in page
+    assert "A signed report: final of this study exists." in page
+    assert "AI report: preliminary this report" in page
+    assert "signed report: final predecessor" in page
