@@ -27,7 +27,10 @@ HOSTILE = """<script>alert(1)</script>'">&{{ 7 * 7 }}"""
 
 @dataclass(frozen=True)
 class Site:
-    """What a test asks and whom; studies are named by their keys."""
+    """What a test asks and whom; studies are named by their keys.
+
+    ``beside`` is the one whose first report a person signed before its other images came.
+    """
 
     cloud: RunningCloud
     pipeline: Pipeline

@@ -22,8 +22,8 @@ _PAGES: Final = {
     ),
     404: (
         "No such report",
-        "No study has this key, or its report has no such picture. The link “Report” of a task in"
-        " a study's run leads to the study's report.",
+        "No study has this key, or its report has no such picture or document. The link “Report” of"
+        " a task in a study's run leads to the study's report.",
     ),
     500: (
         "The page could not be made",
