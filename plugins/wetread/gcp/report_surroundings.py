@@ -15,6 +15,7 @@ from wetread.core.fhir.directory import (
     wetread_device,
 )
 from wetread.core.fhir.elements import Resource
+from wetread.core.fhir.gate import check_resource
 from wetread.core.fhir.subject import SubjectReference, patient_identifier, subject_reference
 from wetread.core.fhir.surroundings import Surroundings
 
@@ -53,7 +54,7 @@ class ReportSurroundings:
         ------
         PermanentError
             ``identifier-ambiguous``: several Patients, or of another type that is to be unique,
-            carry an identifier.
+            carry an identifier. ``result-invalid``: a resource to be created breaks a rule.
         """
         subject = self._subject(findings, facts)
         issuer = self.organization_name
@@ -101,6 +102,7 @@ class ReportSurroundings:
     def _ensured(self, resource: Resource) -> str:
         kind, name = resource["resourceType"], directory_identifier(resource)
         about = f"{kind} of {self.subject}"
+        check_resource(resource, about)
         return _literal(self.fhir.ensure(kind, name.criterion, resource, about))
 
 

@@ -18,9 +18,11 @@ from tests.core.fhir.cases import GOLDEN
 
 from wetread.core.errors import PermanentError
 from wetread.core.fhir import gate
-from wetread.core.fhir.gate import check_bundle
+from wetread.core.fhir.directory import endpoint, model_device, organization, wetread_device
+from wetread.core.fhir.gate import check_bundle, check_resource
 from wetread.core.fhir.gate.bindings import bindings, read_bindings
 from wetread.core.fhir.gate.check import violations
+from wetread.core.findings import AnalysisSource
 from wetread.core.violation import gate_rules
 
 Bundle = dict[str, Any]
@@ -221,12 +223,29 @@ def test_a_broken_rule_is_named_and_never_the_value(rule: str, change: Change) -
     assert SECRET not in str(raised.value)
 
 
+def directory() -> list[Bundle]:
+    return [
+        model_device(AnalysisSource("phantom-nodule", "1", "5e78" * 16, "4711", "sha256:c0")),
+        wetread_device(),
+        organization("General Hospital"),
+        endpoint("https://healthcare.googleapis.com/v1/a/dicomWeb"),
+    ]
+
+
+@pytest.mark.parametrize("kept", directory(), ids=lambda kept: str(kept["resourceType"]))
+def test_what_reports_refer_to_keeps_the_rules_of_a_resource(kept: Bundle) -> None:
+    check_resource(kept, "k1-x")
+    with pytest.raises(PermanentError, match=r"k1-x: [A-Za-z]+.text breaks fhir\.dom-6"):
+        check_resource({name: kept[name] for name in kept if name != "text"}, "k1-x")
+    with pytest.raises(PermanentError, match=r"breaks fhir\.model\.extra_forbidden"):
+        check_resource({**kept, "colour": SECRET}, "k1-x")
+
+
 def test_an_organization_has_a_name_or_a_number() -> None:
-    written = bundle()
-    organization = {"resourceType": "Organization", "id": "o", "active": True}
-    request = {"method": "PUT", "url": "Organization/o"}
-    written["entry"].append({"fullUrl": OTHER_URL, "resource": organization, "request": request})
-    assert "fhir.org-1" in broken_rules(written)
+    nameless = organization("General Hospital")
+    del nameless["identifier"], nameless["name"]
+    with pytest.raises(PermanentError, match=r"breaks fhir\.org-1"):
+        check_resource(nameless, "k1-x")
 
 
 def test_every_rule_of_the_table_is_proved() -> None:
@@ -329,3 +348,34 @@ def test_a_table_of_bindings_with_a_gap_is_refused(broken: str, problem: type[Ex
     assert broken != BINDINGS
     with pytest.raises(problem):
         read_bindings(broken)
+
+
+def closed_lists() -> dict[str, set[str]]:
+    """Return the codes that the models name for an element in passing, by its path.
+
+    They name the first few only, and those of some elements that no list closes.
+    """
+    from fhir.resources.R4B import get_fhir_model_class
+
+    found: dict[str, set[str]] = {}
+    waiting = [(kind, get_fhir_model_class(kind)) for kind in bindings().types]
+    while waiting:
+        path, model = waiting.pop()
+        for name, field in model.model_fields.items():
+            extra = field.json_schema_extra or {}
+            place = f"{path}.{field.alias or name}"
+            if values := {value for value in extra.get("enum_values", ()) if value.isidentifier()}:
+                found[place] = values
+            part = f"{model.get_resource_type()}{name[0].upper()}{name[1:]}"
+            if part in str(field.annotation):
+                waiting.append((place, get_fhir_model_class(part)))
+    return found
+
+
+def test_the_table_of_bindings_agrees_with_the_models() -> None:
+    ours = {b.path: b for rows in bindings().of_type.values() for b in rows}
+    named = closed_lists()
+    assert "Provenance.entity.role" in named
+    for path in named.keys() & ours.keys():
+        assert all(ours[path].allows(code) for code in named[path]), path
+    assert named.keys() - ours.keys() == set()

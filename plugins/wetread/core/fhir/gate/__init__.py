@@ -1,5 +1,5 @@
-"""What a transaction must pass before any of it is stored; ``rules.toml`` lists the rules."""
+"""What a transaction, or a resource by itself, must pass before it is stored (``rules.toml``)."""
 
-from wetread.core.fhir.gate.check import check_bundle
+from wetread.core.fhir.gate.check import check_bundle, check_resource
 
-__all__ = ["check_bundle"]
+__all__ = ["check_bundle", "check_resource"]

@@ -25,7 +25,22 @@ def check_bundle(bundle: Mapping[str, Any], subject: str) -> None:
     PermanentError
         ``result-invalid``: a rule is broken; the text names the rule and the element.
     """
-    violation = next(violations(bundle), None)
+    _refuse(violations(bundle), subject)
+
+
+def check_resource(resource: Mapping[str, Any], subject: str) -> None:
+    """Do nothing if ``resource`` may be stored by itself; it refers to nothing in a transaction.
+
+    Raises
+    ------
+    PermanentError
+        ``result-invalid``: a rule is broken; the text names the rule and the element.
+    """
+    _refuse(resource_violations(resource), subject)
+
+
+def _refuse(broken: Iterator[Violation], subject: str) -> None:
+    violation = next(broken, None)
     if violation:
         rule, element = violation.rule, violation.element
         raise problem("result-invalid", f"FHIR result of {subject}: {element} breaks {rule}.")
@@ -33,25 +48,46 @@ def check_bundle(bundle: Mapping[str, Any], subject: str) -> None:
 
 def violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield every broken rule; after one of the models nothing else can be judged."""
-    from fhir.resources.R4B.bundle import Bundle  # noqa: PLC0415 - takes a second to import
-    from pydantic import ValidationError  # noqa: PLC0415
-
-    try:
-        model = Bundle.model_validate(bundle)
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=False, include_input=False):
-            path = ".".join(str(part) for part in fault["loc"])
-            yield Violation(f"fhir.model.{fault['type']}", path or "Bundle")
+    model, broken = _model("Bundle", bundle)
+    yield from broken
+    if broken:
         return
     yield from entries.entry_violations(bundle)
     targets = references.Targets.of(bundle)
     for element in elements(model, "Bundle"):
         yield from _element_violations(element, targets)
     for index, entry in enumerate(bundle["entry"]):
-        place = f"entry.{index}.{entry['resource']['resourceType']}"
+        place = f"Bundle.entry.{index}.resource"
         yield from policy.resource_violations(entry["resource"], place)
         yield from study_violations(entry["resource"], place)
     yield from policy.report_violations(bundle)
+
+
+def resource_violations(resource: Mapping[str, Any]) -> Iterator[Violation]:
+    """Yield every rule that a resource by itself breaks."""
+    kind = str(resource["resourceType"])
+    model, broken = _model(kind, resource)
+    yield from broken
+    if broken:
+        return
+    for element in elements(model, kind):
+        yield from _element_violations(element, references.Targets({}))
+    yield from policy.resource_violations(resource, kind)
+
+
+def _model(kind: str, resource: Mapping[str, Any]) -> tuple[Any, list[Violation]]:
+    """Return the resource as fhir.resources has it, or what is wrong with its form."""
+    from fhir.resources.R4B import get_fhir_model_class  # noqa: PLC0415 - takes long to import
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    try:
+        return get_fhir_model_class(kind).model_validate(resource), []
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        return None, [
+            Violation(f"fhir.model.{fault['type']}", ".".join([kind, *map(str, fault["loc"])]))
+            for fault in faults
+        ]
 
 
 def _element_violations(element: Element, targets: references.Targets) -> Iterator[Violation]:

@@ -10,9 +10,6 @@ from wetread.core.violation import Violation
 
 NOTICE: Final = "not for clinical use"
 _CLOSED_BY_A_PERSON_ONLY: Final = ("Observation", "DiagnosticReport")
-_SAYS_WHAT_AI_FOUND: Final = frozenset(
-    {"Observation", "DiagnosticReport", "Media", "Task", "Provenance"}
-)
 _WITHOUT_NARRATIVE: Final = frozenset({"Binary", "Bundle"})
 """They are no DomainResource."""
 
@@ -25,7 +22,7 @@ def resource_violations(resource: Mapping[str, Any], place: str) -> Iterator[Vio
     div = resource.get("text", {}).get("div", "")
     if not div:
         yield Violation("fhir.dom-6", f"{place}.text")
-    elif kind in _SAYS_WHAT_AI_FOUND and NOTICE not in div.lower():
+    elif NOTICE not in div.lower():
         yield Violation("fhir.policy.notice", f"{place}.text")
     if resource.get("contained"):
         yield Violation("fhir.policy.contained", f"{place}.contained")
