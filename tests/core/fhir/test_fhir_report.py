@@ -243,6 +243,19 @@ def test_what_is_absent_is_said_with_its_best_score() -> None:
     assert "conclusionCode" not in report
 
 
+def test_a_candidate_is_where_its_series_is_and_a_finding_at_its_own_site() -> None:
+    candidate = written("Observation", findings=study_findings(ct_analysis(ANOMALY)))
+    assert candidate["bodySite"]["text"] == "Chest"
+    assert (
+        written("Media", findings=study_findings(ct_analysis(ANOMALY)))["bodySite"]
+        == (candidate["bodySite"])
+    )
+    assert written("Observation")["bodySite"]["text"] == "Lung"
+    unknown = study_facts([ct_instance(1, x00180015="ELSEWHERE")])
+    found = study_findings(ct_analysis(ANOMALY))
+    assert "bodySite" not in written("Observation", findings=found, facts=unknown)
+
+
 @pytest.mark.parametrize(
     ("score", "priority", "due", "is_critical"),
     [

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from wetread.core.dicom.names import ResultKind, result_names
+from wetread.core.dicom.names import ResultKind, key_frame, result_names
 from wetread.core.errors import problem
 from wetread.core.fhir.conclusion import conclusion_lines
 from wetread.core.fhir.diagnostic_report import diagnostic_report
@@ -82,12 +82,13 @@ def build_transaction(
                 surroundings,
                 study_url=study.full_url,
                 started=facts.started,
+                body_part=facts.body_part_of(named.series_instance_uid),
                 anomaly_threshold=anomaly_threshold,
             ),
         )
         for named in statements[:OBSERVATION_LIMIT]
     ]
-    key_images = list(_key_images(findings, surroundings, report))
+    key_images = list(_key_images(findings, facts, surroundings, report))
     forms, binaries = list(structured_reports(findings, surroundings)), []
     if document is not None:
         binary_id = client_id(report, content, "document")
@@ -155,14 +156,17 @@ def _urls(entries: Iterable[Resource]) -> list[str]:
 
 
 def _key_images(
-    findings: StudyFindings, surroundings: Surroundings, report: Identifier
+    findings: StudyFindings, facts: StudyFacts, surroundings: Surroundings, report: Identifier
 ) -> Iterator[Resource]:
     uid = findings.study_instance_uid
     for analysis in findings.analyses:
+        frame = key_frame(analysis)
         for name in result_names(uid, analysis):
-            if name.kind == ResultKind.KEY_IMAGE:
+            if frame and name.kind == ResultKind.KEY_IMAGE:
                 identifier = media_identifier(report, analysis)
-                yield _entry(identifier, media(identifier, uid, analysis, name, surroundings))
+                body_part = facts.body_part_of(frame.series_instance_uid)
+                resource = media(identifier, uid, analysis, name, surroundings, body_part=body_part)
+                yield _entry(identifier, resource)
 
 
 def _entry(identifier: Identifier, resource: Resource) -> Resource:

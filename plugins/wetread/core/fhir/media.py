@@ -7,7 +7,7 @@ from wetread.core.fhir.elements import AI_RESULT, Resource, narrative, reference
 from wetread.core.fhir.identifiers import Identifier
 from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.findings import AnalysisFindings
-from wetread.core.terminology import concept, modality_concept
+from wetread.core.terminology import Concept, concept, modality_concept
 
 CAPTION = "AI key image, preliminary, not for clinical use"
 
@@ -18,6 +18,8 @@ def media(
     analysis: AnalysisFindings,
     key_image: ResultName,
     surroundings: Surroundings,
+    *,
+    body_part: Concept | None,
 ) -> Resource:
     """Return the Media of an analysis' key image.
 
@@ -39,6 +41,7 @@ def media(
             "subject": surroundings.subject.as_fhir(),
             "createdDateTime": analysis.created_at,
             "issued": analysis.created_at,
+            "bodySite": body_part.codeable() if body_part else None,
             "device": reference(surroundings.device(source)),
             "content": {
                 "contentType": "image/jpeg",

@@ -73,17 +73,18 @@ def observation(
     *,
     study_url: str,
     started: str | None,
+    body_part: Concept | None,
     anomaly_threshold: float | None,
 ) -> Resource:
     """Return the Observation of one finding, candidate or absence.
 
     What was looked for and is absent is an Observation, too: silence would mean both "not there"
     and "not looked for". It takes its time from its own analysis, so that an analysis completed
-    later leaves the Observations of the others as they are. ``anomaly_threshold`` is that of
-    candidates.
+    later leaves the Observations of the others as they are. ``body_part`` is what the series shows,
+    for what has no site of its own; ``anomaly_threshold`` is that of candidates.
     """
     says = _wording(statement, anomaly_threshold or None)
-    source = analysis.source
+    source, site = analysis.source, says.site or body_part
     return without_absent(
         {
             "resourceType": "Observation",
@@ -108,7 +109,7 @@ def observation(
             "valueCodeableConcept": says.value,
             "interpretation": _interpretation(analysis, statement),
             "note": [{"text": f"{says.notice}."}],
-            "bodySite": says.site.codeable() if says.site else None,
+            "bodySite": site.codeable() if site else None,
             "method": concept("artificial-intelligence").codeable(),
             "device": {
                 "reference": surroundings.device(source),

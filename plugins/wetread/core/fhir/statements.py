@@ -28,6 +28,13 @@ class Named:
     analysis: AnalysisFindings
     statement: Statement
 
+    @property
+    def series_instance_uid(self) -> str:
+        """The series that the statement is about: of its image, or all that were looked at."""
+        if isinstance(self.statement, Absence):
+            return self.analysis.series_instance_uid
+        return self.statement.image.series_instance_uid
+
 
 def named_statements(findings: StudyFindings, report: Identifier) -> list[Named]:
     """Return all statements of a study's findings in the order of their rank."""

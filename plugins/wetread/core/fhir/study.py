@@ -16,6 +16,7 @@ from wetread.core.fhir.identifiers import Identifier
 from wetread.core.fhir.site import Site
 from wetread.core.fhir.times import dicom_datetime
 from wetread.core.identity import UID_PATTERN
+from wetread.core.terminology import Concept, body_part_concept
 
 _Value = TypeVar("_Value", str, int, Identifier)
 _LARGEST_UNSIGNED_INT: Final = 2**31 - 1
@@ -83,6 +84,11 @@ class StudyFacts:
     @property
     def instance_count(self) -> int:
         return sum(len(series.instances) for series in self.series)
+
+    def body_part_of(self, series_instance_uid: str) -> Concept | None:
+        """Return what a series shows, if it says so in a word that the table knows."""
+        known = (s.body_part for s in self.series if s.series_instance_uid == series_instance_uid)
+        return body_part_concept(next(known, None))
 
 
 def study_facts(metadata: Sequence[Metadata], site: Site = _UNKNOWN_SITE) -> StudyFacts:

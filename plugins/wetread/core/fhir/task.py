@@ -44,7 +44,7 @@ def review_task(
             "intent": "order",
             "priority": _PRIORITIES.get(alerts[0].category if alerts else 0, "routine"),
             "code": code.codeable(),
-            "description": f"{code.display}. {AI_RESULT}.",
+            "description": f"{code.display}: preliminary, not for clinical use.",
             "focus": reference(report_url),
             "for": surroundings.subject.as_fhir(),
             "authoredOn": findings.created_at,
