@@ -150,7 +150,7 @@ class History(RuleBasedStateMachine):
             timeout=30,
         )
         answer.raise_for_status()
-        self.patient = answer.json()
+        self.patient, self.last_run = answer.json(), ""
 
     # The rules
 
