@@ -36,7 +36,7 @@ from wetread.core.findings import (
 STUDY, SERIES = "1.2.3.1", "1.2.3.2"
 ROWS, COLUMNS = 24, 32
 PIXELS = np.full((ROWS, COLUMNS), 90, np.uint8)
-MODEL = AnalysisSource("phantom-nodule", "1.4.2", "d" * 64, weights_digest="e" * 64)
+MODEL = AnalysisSource("phantom-nodule", "1.4.2", "d" * 64, weights_digest="sha256:" + "e" * 64)
 
 
 def from_store(dataset: Dataset) -> Dataset:
@@ -45,7 +45,7 @@ def from_store(dataset: Dataset) -> Dataset:
     metadata = {
         tag: e for tag, e in json.loads(json.dumps(whole)).items() if "BulkDataURI" not in e
     }
-    return Dataset.from_json(metadata)
+    return Dataset.from_json(metadata, bulk_data_uri_handler=lambda _: b"")
 
 
 def header(number: int, modality: str, sop_class: str, **attributes: Any) -> Dataset:

@@ -140,6 +140,7 @@ class TestHostileSources:
             {"PatientName": "No caret, 100 letters " + "x" * 80},
             {"SpecificCharacterSet": ""},
             {"SpecificCharacterSet": "ISO_IR 192", "PatientName": "山田^太郎"},
+            {"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Jörg"},
             {"SpecificCharacterSet": "NO SUCH SET"},
             {"StudyDate": "yesterday", "StudyTime": "noon"},
             {"PatientName": None, "PatientID": None, "StudyDate": None},

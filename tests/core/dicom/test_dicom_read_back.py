@@ -285,6 +285,22 @@ class TestReport:
         assert observer.observer_type.meaning == "Device"
         assert observer.observer_identifying_attributes.name == MODEL.name
 
+    def test_it_says_which_model_with_which_weights_and_settings(self) -> None:
+        (group, *_) = self.content(ANALYSIS).get_planar_roi_measurement_groups()
+        said = {
+            item.ConceptNameCodeSequence[0].CodeMeaning: item.TextValue
+            for item in group[0].ContentSequence
+            if item.ValueType == "TEXT"
+        }
+        assert said["Algorithm Name"] == MODEL.name
+        assert said["Algorithm Version"] == MODEL.version
+        segmentation = hd.seg.segread(BytesIO(built()["segmentation"].blob))
+        algorithm = segmentation.get_segment_description(1).algorithm_identification
+        assert algorithm.parameters == {
+            "settings": "sha256:" + "d" * 64,
+            "weights": "sha256:" + "e" * 64,
+        }
+
 
 def test_key_objects_name_the_frames_of_a_loop() -> None:
     found = [Finding("pneumothorax", 0.8, 0.5, reference(1, "US", frame)) for frame in (4, 2, 4)]

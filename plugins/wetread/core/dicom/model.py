@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LONG_STRING_CHARACTERS = 64
 """The length of LO (PS3.5 table 6.2-1)."""
 
+_SHA_256 = "sha256:"
+
 
 def printable(text: str) -> str:
     """Return ``text`` in one line, without what separates values or controls a printer."""
@@ -54,7 +56,8 @@ def enhanced_equipment(source: AnalysisSource) -> dict[str, str]:
     What tells one copy of a model from another are its weights, or the settings where a service
     does not say which weights answered.
     """
-    serial_number = long_string(source.weights_digest or source.settings_digest)
+    digest = source.weights_digest or source.settings_digest
+    serial_number = long_string(digest.removeprefix(_SHA_256))
     return {**equipment(source), "device_serial_number": serial_number}
 
 
@@ -65,7 +68,7 @@ def algorithm(source: AnalysisSource) -> AlgorithmIdentification:
     return AlgorithmIdentification(
         name=long_string(source.name),
         version=long_string(source.version),
-        parameters=[f"{name} sha256:{digest}" for name, digest in _digests(source).items()],
+        parameters=[f"{name} {digest}" for name, digest in _digests(source).items()],
         family=code(concept("artificial-intelligence")),
         manufacturer=MANUFACTURER,
     )
@@ -101,7 +104,13 @@ def observer(source: AnalysisSource) -> ObserverContext:
 
 
 def _digests(source: AnalysisSource) -> dict[str, str]:
-    digests = {"settings": source.settings_digest, "weights": source.weights_digest}
+    """Return what tells this model from all others: settings, weights and containers."""
+    containers = [uri.rpartition("@")[2] for uri in source.container.split("+") if "@" in uri]
+    digests = {
+        "settings": _SHA_256 + source.settings_digest,
+        "weights": source.weights_digest,
+        "container": "+".join(containers),
+    }
     return {name: digest for name, digest in digests.items() if digest}
 
 

@@ -62,11 +62,8 @@ def _tile_offset(header: Dataset, frame_number: int) -> Corners | None:
     """Return the columns left of a tile and the rows above it."""
     plane = functional_group(header, frame_number, "PlanePositionSlideSequence")
     if plane is not None:
-        place = [
-            numbers([plane.get(f"{axis}PositionInTotalImagePixelMatrix")], 1)
-            for axis in ("Column", "Row")
-        ]
-        return None if None in place else np.array(place, float).ravel() - 1
+        place = _point(plane, ("ColumnPosition", "RowPosition"), "InTotalImagePixelMatrix")
+        return None if place is None else np.array(place) - 1
     rows, columns = image_size(header)
     matrix = _matrix(header)
     if matrix is None or not rows or not columns:
@@ -95,20 +92,19 @@ def slide_corners_mm(matrix_corners_pixels: Corners, header: Dataset) -> Corners
 
     origin = next(iter(header.get("TotalPixelMatrixOriginSequence") or ()), Dataset())
     measures = functional_group(header, 1, "PixelMeasuresSequence") or header
-    # Type 1 of the item are x and y only; the plane of the slide is at z = 0.
-    position = numbers(
-        [
-            origin.get("XOffsetInSlideCoordinateSystem"),
-            origin.get("YOffsetInSlideCoordinateSystem"),
-            origin.get("ZOffsetInSlideCoordinateSystem", 0),
-        ],
-        3,
-    )
-    orientation = numbers(header.get("ImageOrientationSlide"), 6)
-    spacing = numbers(measures.get("PixelSpacing"), 2)
+    position = _point(origin, ("XOffset", "YOffset"), "InSlideCoordinateSystem")
+    orientation = numbers(header, "ImageOrientationSlide", 6)
+    spacing = numbers(measures, "PixelSpacing", 2)
     if not (position and orientation and spacing) or min(spacing) <= 0:
         return None
     if not header.get("FrameOfReferenceUID"):
         return None
-    transformer = ImageToReferenceTransformer(position, orientation, spacing)
+    # The matrix lies in the plane z = 0 of the slide (PS3.3 C.8.12.4.1.2).
+    transformer = ImageToReferenceTransformer([*position, 0.0], orientation, spacing)
     return np.asarray(transformer(matrix_corners_pixels), float)
+
+
+def _point(item: Dataset, axes: tuple[str, str], suffix: str) -> list[float] | None:
+    """Return two coordinates that stand in attributes of their own."""
+    found = [numbers(item, axis + suffix, 1) for axis in axes]
+    return [value for one in found for value in one or ()] if None not in found else None

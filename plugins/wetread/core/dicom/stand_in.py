@@ -8,9 +8,9 @@ once the object is made (``sealing.py``).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from pydicom import Dataset
+from pydicom.multival import MultiValue
 from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import format_number_as_ds
 
@@ -67,15 +67,14 @@ def stand_in(header: Dataset) -> Dataset:
 def placed_stand_in(header: Dataset) -> Dataset:
     """Return the same with the plane of the first frame, if the header says where that lies.
 
-    Without a plane the stand-in says that it is a Secondary Capture, which needs none; highdicom
-    refuses a CT image without a frame of reference. ``restore_references`` puts that right.
+    The stand-in says that it is a Secondary Capture, which may have a plane and needs none: of an
+    enhanced image highdicom wants functional groups, of a CT image a frame of reference.
+    ``restore_references`` puts the class right.
     """
     source = stand_in(header)
-    plane = _plane(header)
-    if plane:
+    source.SOPClassUID = SecondaryCaptureImageStorage
+    if plane := _plane(header):
         source.update(plane)
-    else:
-        source.SOPClassUID = SecondaryCaptureImageStorage
     return source
 
 
@@ -93,10 +92,11 @@ def is_multi_frame(header: Dataset) -> bool:
         return False
 
 
-def numbers(value: Any, count: int) -> list[float] | None:
-    """Return ``count`` finite numbers; None for anything else."""
+def numbers(dataset: Dataset, keyword: str, count: int) -> list[float] | None:
+    """Return the ``count`` finite numbers of an attribute; None for anything else."""
     try:
-        found = [float(item) for item in value or ()]
+        value = dataset.get(keyword)
+        found = [float(item) for item in (value if isinstance(value, MultiValue) else [value])]
     except (TypeError, ValueError):
         return None
     return found if len(found) == count and all(map(math.isfinite, found)) else None
@@ -109,17 +109,15 @@ def _plane(header: Dataset) -> Dataset | None:
     plane.PositionReferenceIndicator = ""
     for macro, keyword, count in _PLANE:
         group = functional_group(header, 1, macro) or header
-        values = numbers(group.get(keyword), count)
+        values = numbers(group, keyword, count)
         if values is None:
             return None
         setattr(plane, keyword, [format_number_as_ds(value) for value in values])
     if not frame_of_reference or min(plane.PixelSpacing) <= 0 or not _is_plane(plane):
         return None
-    thickness = (functional_group(header, 1, "PixelMeasuresSequence") or header).get(
-        "SliceThickness"
-    )
-    if numbers([thickness], 1):
-        plane.SliceThickness = format_number_as_ds(float(thickness))
+    measures = functional_group(header, 1, "PixelMeasuresSequence") or header
+    if thickness := numbers(measures, "SliceThickness", 1):
+        plane.SliceThickness = format_number_as_ds(thickness[0])
     return plane
 
 
