@@ -22,6 +22,7 @@ from wetread.core.fhir.directory import endpoint, model_device, organization, we
 from wetread.core.fhir.gate import check_bundle, check_resource
 from wetread.core.fhir.gate.bindings import bindings, read_bindings
 from wetread.core.fhir.gate.check import violations
+from wetread.core.fhir.identifiers import PREDECESSOR_EXTENSION, REGION_EXTENSION
 from wetread.core.findings import AnalysisSource
 from wetread.core.violation import gate_rules
 
@@ -186,6 +187,10 @@ BROKEN: list[tuple[str, Change]] = [
         put("DiagnosticReport", "resultsInterpreter", value=[{"reference": "Practitioner/1"}]),
     ),
     (
+        "fhir.policy.extension",
+        put("Task", "extension", value=[{"url": "https://else/colour", "valueCode": "red"}]),
+    ),
+    (
         "fhir.policy.contained",
         put("Task", "contained", value=[{"resourceType": "Patient", "id": "p"}]),
     ),
@@ -294,6 +299,17 @@ def test_a_task_that_is_only_withdrawn_keeps_what_others_wrote_in_it() -> None:
     written = bundle()
     written["entry"].append(withdrawn_task())
     assert broken_rules(written) == set()
+
+
+def test_extensions_are_those_that_are_published() -> None:
+    folder = Path(__file__).parents[3] / "docs/reference/fhir"
+    published = {json.loads(p.read_text("utf-8"))["url"] for p in folder.glob("StructureDef*.json")}
+    assert published == {PREDECESSOR_EXTENSION, REGION_EXTENSION}
+    written = bundle()
+    for url in published:
+        value = {"url": url, "valueReference": {"reference": "DiagnosticReport/d-0"}}
+        resource(written, "DiagnosticReport")["extension"] = [value]
+        assert broken_rules(written) == set()
 
 
 def test_a_logical_reference_to_the_wrong_type_is_refused() -> None:

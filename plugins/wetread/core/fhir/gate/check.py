@@ -97,3 +97,4 @@ def _element_violations(element: Element, targets: references.Targets) -> Iterat
     yield from codes.code_violations(element)
     yield from references.reference_violations(element, targets)
     yield from invariants.invariant_violations(element)
+    yield from policy.extension_violations(element)

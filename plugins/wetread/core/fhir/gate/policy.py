@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from wetread.core.fhir.gate.elements import is_withdrawn
+from wetread.core.fhir.gate.elements import Element, is_withdrawn
+from wetread.core.fhir.identifiers import PREDECESSOR_EXTENSION, REGION_EXTENSION
 from wetread.core.violation import Violation
 
 NOTICE: Final = "not for clinical use"
 _CLOSED_BY_A_PERSON_ONLY: Final = ("Observation", "DiagnosticReport")
+_PUBLISHED: Final = frozenset({PREDECESSOR_EXTENSION, REGION_EXTENSION})
+"""Extensions with a StructureDefinition in ``docs/reference/fhir``."""
+
 _WITHOUT_NARRATIVE: Final = frozenset({"Binary", "Bundle"})
 """They are no DomainResource."""
 
@@ -30,6 +34,13 @@ def resource_violations(resource: Mapping[str, Any], place: str) -> Iterator[Vio
         yield Violation("fhir.policy.preliminary", f"{place}.status")
     if "resultsInterpreter" in resource:
         yield Violation("fhir.policy.interpreter", f"{place}.resultsInterpreter")
+
+
+def extension_violations(element: Element) -> Iterator[Violation]:
+    """Yield an extension that nobody could look up; the parts of one have no URL of their own."""
+    url = str(element.get("url")) if element.type == "Extension" else ""
+    if ":" in url and url not in _PUBLISHED:
+        yield Violation("fhir.policy.extension", element.path)
 
 
 def report_violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
