@@ -53,6 +53,8 @@ HARMLESS = {
     "error.reason": "a code of outcomes.toml",
     "resource_type": "a FHIR resource type",
     "event": "the name of an event",
+    "analysis.name": "a row of the plan and an analysis",
+    "keyword": "the name of a DICOM attribute",
     "element": "a path within a result",
     "rule": "the id of a rule of a result's format",
     "first['type']": "the kind of a schema violation",

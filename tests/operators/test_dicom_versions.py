@@ -64,7 +64,7 @@ def data_set(blob: bytes) -> Dataset:
     return pydicom.dcmread(io.BytesIO(blob))
 
 
-def changed(blob: bytes, **attributes: str) -> bytes:
+def changed(blob: bytes, **attributes: str | list[str]) -> bytes:
     """Return an object with the same UIDs and other bytes."""
     dataset, stream = data_set(blob), io.BytesIO()
     for keyword, value in attributes.items():
@@ -218,6 +218,30 @@ def test_a_worker_that_dies_at_the_store_leaves_the_rest_to_the_next(
     after = objects(shared_pipeline, study)
     assert left.items() <= after.items()
     assert set(after) == {name.sop_instance_uid for name in result_names(study, found)}
+
+
+@pytest.mark.parametrize(
+    ("number", "character_set", "name"),
+    [
+        (7110, "ISO_IR 100", "M\u00fcller^J\u00f6rg"),
+        (7111, ["", "ISO 2022 IR 87"], "Yamada^Tarou=\u5c71\u7530^\u592a\u90ce"),
+    ],
+)
+def test_a_patients_name_is_the_same_in_every_object(
+    shared_pipeline: Pipeline, number: int, character_set: str | list[str], name: str
+) -> None:
+    study, files = study_of_its_own(number)
+    named_files = [
+        SampleFile(
+            file.name,
+            changed(file.content, SpecificCharacterSet=character_set, PatientName=name),
+        )
+        for file in files
+    ]
+    shared_pipeline.run(taken_in(shared_pipeline, f"name-{number}", named_files))
+
+    stored = [data_set(blob) for blob in objects(shared_pipeline, study).values()]
+    assert [str(one.PatientName) for one in stored] == [name] * sum(KINDS.values())
 
 
 def test_a_study_with_nothing_to_look_at_gets_no_object(shared_pipeline: Pipeline) -> None:

@@ -95,6 +95,14 @@ def test_a_lookup_table_that_is_elsewhere_calls_for_the_whole_instance() -> None
     voi = {"vr": "SQ", "Value": [{"00283006": table}]}
     assert partial_header({**metadata, "00283010": voi}, [1]) is None
     assert partial_header({**metadata, "00282000": table}, [1]) is not None
+    optical_path = {"vr": "SQ", "Value": [{"00282000": table}]}
+    assert partial_header({**metadata, "00480105": optical_path}, [1]) is not None
+
+
+def test_functional_groups_that_are_left_out_call_for_the_whole_instance() -> None:
+    metadata = metadata_of(enhanced())
+    assert partial_header(metadata, [1]) is not None
+    assert partial_header({t: e for t, e in metadata.items() if t != "52009230"}, [1]) is None
 
 
 @pytest.mark.parametrize(

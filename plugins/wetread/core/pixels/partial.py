@@ -21,7 +21,10 @@ _GROUPS = ("0008", "0018", "0028", "0048", "2050", "5200")
 """What displaying an image depends on: modality, regions, pixel description, functional groups."""
 _PER_FRAME = "52009230"
 _UNUSED = ("00282000",)
-"""The ICC profile (0028,2000), which is left alone and often too large for metadata."""
+"""The ICC profile (0028,2000), which is left alone and too large for metadata.
+
+Slides have one in each item of their Optical Path Sequence.
+"""
 _WHOLE_SAMPLES_BITS = (8, 16)
 _BESIDE_FUNCTIONAL_GROUPS = ("SharedFunctionalGroupsSequence", "DimensionIndexSequence")
 _TILES_IN_ORDER = "TILED_FULL"
@@ -36,13 +39,14 @@ def partial_header(metadata: Metadata, frame_numbers: Sequence[int]) -> Dataset 
     """
     if integer(metadata, "BitsAllocated") not in _WHOLE_SAMPLES_BITS or is_cut(metadata):
         return None
-    kept = {t: e for t, e in metadata.items() if t[:4] in _GROUPS and t not in _UNUSED}
+    kept = {tag: element for tag, element in metadata.items() if tag[:4] in _GROUPS}
     if _PER_FRAME in kept:
         groups = values(metadata, "PerFrameFunctionalGroupsSequence")
         if max(frame_numbers) > len(groups):
             return None
         chosen = [groups[number - 1] for number in frame_numbers]
         kept[_PER_FRAME] = {"vr": "SQ", "Value": chosen}
+    kept = _used(kept)
     if _refers_elsewhere(kept):
         return None
     try:
@@ -87,14 +91,28 @@ def with_frames(header: Dataset, frames: Sequence[bytes], transfer_syntax: str) 
     return header
 
 
+def _used(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata without what no picture depends on, at any depth."""
+    return {
+        tag: {**element, "Value": [_used(item) for item in items_of]} if items_of else element
+        for tag, element in metadata.items()
+        if tag not in _UNUSED
+        for items_of in [_items(element)]
+    }
+
+
+def _items(element: Any) -> list[Mapping[str, Any]]:
+    """Return the items of a sequence; none for all else."""
+    if not isinstance(element, Mapping) or element.get("vr") != "SQ":
+        return []
+    found = element.get("Value")
+    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+
+
 def _refers_elsewhere(metadata: Mapping[str, Any]) -> bool:
     """Tell whether a value at any depth is to be fetched from elsewhere (PS3.18 F.2.2)."""
-    for element in metadata.values():
-        if not isinstance(element, Mapping):
-            continue
-        if "BulkDataURI" in element:
-            return True
-        for item in element.get("Value") or ():
-            if isinstance(item, Mapping) and _refers_elsewhere(item):
-                return True
-    return False
+    return any(
+        (isinstance(element, Mapping) and "BulkDataURI" in element)
+        or any(map(_refers_elsewhere, _items(element)))
+        for element in metadata.values()
+    )
