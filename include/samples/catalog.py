@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from types import MappingProxyType
 
 from samples import (
     biopsy_sm,
@@ -36,6 +37,8 @@ CT_SLICES, CT_SPACING_MM = 60, 2.5
 PNEUMOTHORAX = Pneumothorax(LUNGS[0])
 _SAMPLED = 16
 _SHADOW = ("burned-in-text",)
+_MARKED = MappingProxyType({"SR": 1, "KO": 1, "OT": 1})
+"""The objects of one analysis that marked something on an image."""
 
 
 def _nodule_finding() -> ExpectedFinding:
@@ -95,6 +98,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 alert=True,
                 model_findings=(_nodule_of_the_model(),),
                 shadow=_SHADOW,
+                objects={"SR": 2, "SEG": 1, "KO": 2, "OT": 2},
             ),
             partial(
                 chest_ct.build,
@@ -113,6 +117,8 @@ def catalog() -> tuple[SampleStudy, ...]:
                 1,
                 outcomes(analysed=1),
                 report_says=("Digital Radiography, chest (series 1): 1 image looked at by",),
+                objects={"SR": 2},
+                absent=("Pneumothorax",),
             ),
             partial(chest_dx.build, "dx-chest"),
         ),
@@ -132,6 +138,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                     ),
                 ),
                 shadow=_SHADOW,
+                objects={"SR": 2, "KO": 1, "OT": 1},
             ),
             partial(chest_dx.build, "dx-chest-pneumothorax", PNEUMOTHORAX),
         ),
@@ -146,6 +153,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                     "Magnetic Resonance, head (series 1): 12 images looked at by",
                     "Magnetic Resonance, head (series 2): 12 images looked at by",
                 ),
+                objects={"SR": 2},
             ),
             partial(head_mr.build, "mr-head-two-series"),
         ),
@@ -189,6 +197,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 findings=(_metastasis_finding(),),
                 report_says=("Nuclear Medicine, entire body (series 1): 2 images looked at by",),
                 alert=True,
+                objects=_MARKED,
             ),
             partial(bone_nm.build, "nm-bone-scan"),
         ),
@@ -237,6 +246,7 @@ def catalog() -> tuple[SampleStudy, ...]:
                 outcomes(analysed=1),
                 findings=(ExpectedFinding("anomaly", (0.465, 0.732), 0.02, range(1, 2)),),
                 alert=True,
+                objects=_MARKED,
             ),
             partial(real.build, "real-ct", "CT_small.dcm"),
         ),
@@ -250,7 +260,7 @@ def catalog() -> tuple[SampleStudy, ...]:
             "real-cr",
             "A real CR study of three views from the pydicom wheel, which holds them reduced to "
             "16 x 16 (MONOCHROME1); identity replaced.",
-            ExpectedStudy("CR", 3, outcomes(analysed=3)),
+            ExpectedStudy("CR", 3, outcomes(analysed=3), objects={"SR": 3}),
             partial(
                 real.build,
                 "real-cr",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import dist
 from types import MappingProxyType
@@ -92,7 +92,9 @@ class ExpectedStudy:
 
     ``report_says`` are passages of the report's conclusion. ``findings`` are what the
     general-purpose model points at, ``model_findings`` the results of specialised models.
-    ``shadow`` names the analyses whose output must be stored and must not be shown.
+    ``shadow`` names the analyses whose output must be stored and must not be shown. ``objects``
+    are the DICOM objects that results become, by modality; ``absent`` are the findings, by their
+    display, that a model looked for in vain.
     """
 
     modality: str
@@ -104,6 +106,8 @@ class ExpectedStudy:
     alert: bool = False
     model_findings: tuple[ExpectedModelFinding, ...] = ()
     shadow: tuple[str, ...] = ()
+    objects: Mapping[str, int] = field(default_factory=lambda: {"SR": 1})
+    absent: tuple[str, ...] = ()
 
     def mismatches(self, found: Sequence[FoundFinding]) -> tuple[str, ...]:
         """Return in words which anomaly is missing from ``found`` or unexpected in it.
@@ -136,6 +140,18 @@ class ExpectedStudy:
             if not any(e.matches(*f) for e in self.model_findings)
         ]
         return (*missing, *unexpected)
+
+    def result_mismatches(
+        self, objects: Mapping[str, int], absent: Iterable[str]
+    ) -> tuple[str, ...]:
+        """Return in words which stored objects and absences are missing or too many."""
+        kinds = sorted({*self.objects, *objects})
+        counts = [(kind, objects.get(kind, 0), self.objects.get(kind, 0)) for kind in kinds]
+        wrong = [f"{n} {kind} are stored, expected {m}" for kind, n, m in counts if n != m]
+        said = set(absent)
+        lost = [f"{name} is not said to be absent" for name in self.absent if name not in said]
+        added = [f"{name} is said to be absent" for name in sorted(said.difference(self.absent))]
+        return (*wrong, *lost, *added)
 
     def shadow_mismatches(self, stored: Iterable[str], shown: Iterable[str]) -> tuple[str, ...]:
         """Return in words which shadow analysis left no output, or one that is shown."""

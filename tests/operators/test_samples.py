@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
-from tests.operators.sample_runs import SampleRuns
+from tests.operators.sample_runs import SampleRun, SampleRuns
 
 from samples import FoundFinding, FoundModelFinding, SampleStudy, catalog
 
@@ -31,10 +32,22 @@ def test_sample_reaches_its_expected_state(sample_runs: SampleRuns, sample: Samp
     rows = results["import_study"]
     analyses = [results[f"analyze_images[{row['row_id']}]"] for row in rows]
     stored = {analysis for row in rows for analysis in models.analyses(run_id, row["row_id"])}
+    objects = Counter(instance.Modality for instance in run.results_in_dicom)
+    assert expected.result_mismatches(objects, _absences(run)) == ()
     shown = {name for name in stored if name in report["conclusion"]}
     assert expected.shadow_mismatches(stored, shown) == ()
     said = [int(re.findall(r"(\d+) Vision units", row["label"])[0]) for row in rows]
     assert said == [analysis["vision_units"] for analysis in analyses]
+
+
+def _absences(run: SampleRun) -> list[str]:
+    (transaction,) = run.transactions
+    resources = [entry["resource"] for entry in transaction.sent["entry"]]
+    return [
+        resource["code"]["coding"][0]["display"]
+        for resource in resources
+        if resource.get("valueCodeableConcept", {}).get("text") == "Absent"
+    ]
 
 
 def _candidate(found: dict[str, Any]) -> FoundFinding:

@@ -81,6 +81,17 @@ def test_no_model_finding_is_expected_where_none_is_named() -> None:
     assert len(STUDY.model_mismatches([CLOSE])) == 1
 
 
+def test_every_kind_of_object_and_absence_is_counted() -> None:
+    told = ExpectedStudy("DX", 1, outcomes(analysed=1), objects={"SR": 2}, absent=("Pneumothorax",))
+    assert told.result_mismatches({"SR": 2}, ["Pneumothorax"]) == ()
+    assert told.result_mismatches({"SR": 1, "SEG": 1}, ["Nodule"]) == (
+        "1 SEG are stored, expected 0",
+        "1 SR are stored, expected 2",
+        "Pneumothorax is not said to be absent",
+        "Nodule is said to be absent",
+    )
+
+
 def test_a_shadow_analysis_is_stored_and_not_shown() -> None:
     assert WITH_MODELS.shadow_mismatches(stored=["second-opinion"], shown=["vision"]) == ()
     assert WITH_MODELS.shadow_mismatches(stored=[], shown=["second-opinion"]) == (

@@ -32,7 +32,7 @@ TASKS = [
     {"task_id": "import_study", "map_index": -1, "duration": 2.345, "state": "success"},
     {"task_id": "analyze_images", "map_index": 1, "duration": None, "state": "success"},
 ]
-GOOD = Evidence(RUN, TASKS, SUMMARY, [REPORT])
+GOOD = Evidence(RUN, TASKS, SUMMARY, [REPORT], objects={"SR": 1}, documents=[b"<html>"])
 
 
 def verdict(**changes: Any) -> StudyOutcome:
@@ -95,6 +95,10 @@ def test_a_study_as_expected_has_no_mismatch_and_all_its_times() -> None:
             "skipped is 43, expected 44",
         ),
         ({"summary": None}, "the run left no summary"),
+        ({"objects": {}}, "0 SR are stored, expected 1"),
+        ({"objects": {"SR": 1, "KO": 2}}, "2 KO are stored, expected 0"),
+        ({"absent": frozenset({"Nodule"})}, "Nodule is said to be absent"),
+        ({"documents": [b""]}, "a report has nothing for a person to read"),
         ({"reports": [REPORT, REPORT]}, "2 reports instead of one"),
         ({"reports": []}, "report is 'none', expected 'preliminary'"),
         ({"reports": [{**REPORT, "status": "final"}]}, "report is 'final', expected 'preliminary'"),

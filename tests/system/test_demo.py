@@ -58,6 +58,7 @@ def test_result_has_the_columns_and_the_seconds_of_every_task(demo: Demo) -> Non
         "quarantined": 0,
     }
     assert (study["report_status"], study["alert"]) == ("preliminary", True)
+    assert study["objects"] == {"KO": 2, "OT": 2, "SEG": 1, "SR": 2}
     assert set(study["tasks"]) == {
         "await_study",
         "import_study",

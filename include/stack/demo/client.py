@@ -5,8 +5,10 @@ Nothing here knows the pipeline's code: only Google's APIs and the documented pl
 
 from __future__ import annotations
 
+import base64
 import json
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -21,8 +23,14 @@ from stack.ports import Ports
 PROJECT = "wetread-local"
 INCOMING_BUCKET = "wetread-incoming"
 STATE_BUCKET = "wetread-state"
-FHIR_STORE = f"projects/{PROJECT}/locations/us-central1/datasets/imaging/fhirStores/reports"
+_DATASET = f"projects/{PROJECT}/locations/us-central1/datasets/imaging"
+FHIR_STORE = f"{_DATASET}/fhirStores/reports"
+DICOM_STORE = f"{_DATASET}/dicomStores/studies"
+MANUFACTURER = "Wetread"
+"""What every DICOM object of the pipeline names as its manufacturer."""
 
+_JSON = "application/fhir+json, application/dicom+json"
+_MODALITY, _MANUFACTURER = "00080060", "00080070"
 _TIMEOUT_SECONDS = 30
 _INDEX_SECONDS = 10.0
 _POLL_SECONDS = 0.5
@@ -39,7 +47,9 @@ class DemoCloud:
         )
         self._incoming = client.bucket(INCOMING_BUCKET)
         self._state = client.bucket(STATE_BUCKET)
-        self._fhir = f"{ports.endpoints()['healthcare']}/v1/{FHIR_STORE}/fhir"
+        healthcare = f"{ports.endpoints()['healthcare']}/v1"
+        self._fhir = f"{healthcare}/{FHIR_STORE}/fhir"
+        self._dicomweb = f"{healthcare}/{DICOM_STORE}/dicomWeb"
         self._claims: dict[str, Mapping[str, Any]] = {}  # what is read here of a claim stays
         self._session = requests.Session()
         self._session.trust_env = False
@@ -80,6 +90,35 @@ class DemoCloud:
             time.sleep(_POLL_SECONDS)
         return found
 
+    def objects(self, study_instance_uid: str) -> Counter[str]:
+        """Return how many DICOM objects of each modality the pipeline stored in a study."""
+        instances = self._json(f"{self._dicomweb}/studies/{study_instance_uid}/metadata")
+        return Counter(
+            instance[_MODALITY]["Value"][0]
+            for instance in instances
+            if instance.get(_MANUFACTURER, {}).get("Value") == [MANUFACTURER]
+        )
+
+    def absences(self, report: Mapping[str, Any]) -> frozenset[str]:
+        """Return what a report says was looked for in vain, by its display."""
+        results = [
+            self._json(f"{self._fhir}/{_relative(item['reference'])}")
+            for item in report.get("result", ())
+        ]
+        return frozenset(
+            result["code"]["coding"][0]["display"]
+            for result in results
+            if result.get("valueCodeableConcept", {}).get("text") == "Absent"
+        )
+
+    def document(self, report: Mapping[str, Any]) -> bytes:
+        """Return the report that a person can read; empty if there is none."""
+        for form in report.get("presentedForm", ()):
+            if form["contentType"].startswith("text/html"):
+                url = f"{self._fhir}/{_relative(form['url'])}"
+                return base64.b64decode(self._json(url)["data"])
+        return b""
+
     def _reports_on(self, references: Collection[str]) -> list[Mapping[str, Any]]:
         return [
             report
@@ -91,11 +130,15 @@ class DemoCloud:
         ]
 
     def _search(self, resource_type: str, params: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        found = self._json(f"{self._fhir}/{resource_type}", params)
+        return [entry["resource"] for entry in found.get("entry", ())]
+
+    def _json(self, url: str, params: Mapping[str, str] | None = None) -> Any:
         answer = self._session.get(
-            f"{self._fhir}/{resource_type}", params=params, timeout=_TIMEOUT_SECONDS
+            url, params=params, headers={"Accept": _JSON}, timeout=_TIMEOUT_SECONDS
         )
         answer.raise_for_status()
-        return [entry["resource"] for entry in answer.json().get("entry", ())]
+        return answer.json()
 
 
 def _relative(reference: str) -> str:

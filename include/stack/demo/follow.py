@@ -108,7 +108,16 @@ class Follower:
         summary = self.cloud.summary(key)
         reports = self.cloud.reports(study.study_instance_uid)
         analyses = self.cloud.analyses(key)
-        evidence = Evidence(followed.run, followed.tasks, summary, reports, analyses)
+        evidence = Evidence(
+            followed.run,
+            followed.tasks,
+            summary,
+            reports,
+            analyses,
+            objects=self.cloud.objects(study.study_instance_uid),
+            absent=frozenset().union(*map(self.cloud.absences, reports)),
+            documents=tuple(map(self.cloud.document, reports)),
+        )
         return judge(study, key, evidence)
 
 

@@ -29,6 +29,8 @@ class StudyOutcome:
     """From the bucket's time of ``_COMPLETE`` to the report's ``meta.lastUpdated``."""
     complete_to_run_seconds: float | None
     """From ``_COMPLETE`` to the start of the run: intake's share."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """How many DICOM objects of each modality the results became."""
     tasks: Mapping[str, float] = field(default_factory=dict)
     """Seconds each task ran, by task id and, where mapped, index."""
     mismatches: tuple[str, ...] = ()
@@ -45,6 +47,12 @@ class Evidence:
     reports: Sequence[Mapping[str, Any]]
     analyses: frozenset[str] = frozenset()
     """Those whose findings are stored, shown or not."""
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """How many DICOM objects of each modality are stored beside the images."""
+    absent: frozenset[str] = frozenset()
+    """The displays of what was looked for in vain."""
+    documents: Sequence[bytes] = ()
+    """What a person can read of each report; empty where there is nothing."""
 
 
 def judge(sent: SentStudy, study_key: str, evidence: Evidence) -> StudyOutcome:
@@ -72,6 +80,7 @@ def judge(sent: SentStudy, study_key: str, evidence: Evidence) -> StudyOutcome:
             else None
         ),
         complete_to_run_seconds=_seconds_between(sent.completed_at, evidence.run["start_date"]),
+        objects=dict(sorted(evidence.objects.items())),
         tasks={_label(row): round(row["duration"] or 0.0, 2) for row in evidence.task_instances},
     )
     mismatches = (
@@ -82,6 +91,8 @@ def judge(sent: SentStudy, study_key: str, evidence: Evidence) -> StudyOutcome:
         *sent.expected.mismatches(found),
         *sent.expected.model_mismatches(coded),
         *sent.expected.shadow_mismatches(evidence.analyses, shown),
+        *sent.expected.result_mismatches(evidence.objects, evidence.absent),
+        *(() if all(evidence.documents) else ("a report has nothing for a person to read",)),
     )
     return replace(outcome, mismatches=mismatches)
 
