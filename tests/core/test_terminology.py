@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
@@ -98,6 +99,16 @@ def test_no_code_is_typed_elsewhere() -> None:
     core = Path(module.__file__).parent
     for source in core.rglob("*.py"):
         assert not [code for code in coded if f'"{code}"' in source.read_text("utf-8")], source
+
+
+def test_every_concept_of_the_table_is_written_somewhere() -> None:
+    package = Path(module.__file__).parents[1]
+    code = "".join(path.read_text("utf-8") for path in package.rglob("*.py"))
+    within = tomllib.loads(TABLE)
+    named = {*within["measure"], *within["unit"].values()}
+    named |= {row[role] for row in within["finding"].values() for role in ("site", "category")}
+    unused = [name for name in within["concept"] if name not in named and f'"{name}"' not in code]
+    assert unused == [], "a row that nothing writes is a row that nobody reviews"
 
 
 def test_unknown_modalities_are_coded_and_not_repeated() -> None:
