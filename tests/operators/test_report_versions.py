@@ -162,6 +162,34 @@ def test_going_back_to_a_model_resumes_its_report_and_asks_for_its_review_again(
     assert len(shared_pipeline.reports(study.uid)) == 2
 
 
+def test_a_version_of_another_model_that_runs_late_leaves_all_as_it_is(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    """Its report is older than the one that the newest version has, and so is its review."""
+    first = study.arrive()
+    with other_model():
+        study.again()
+    before = everything(shared_pipeline)
+
+    assert study.run(first) == {"status": "superseded", "observations": 0}
+
+    assert everything(shared_pipeline) == before
+
+
+def test_an_operator_sees_what_became_of_the_report(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    first = study.arrive()
+    assert shared_pipeline.summary(first)["report_status"] == "preliminary"
+    shared_pipeline.decide(shared_pipeline.report(first), status="final")
+    study.run(first)
+    assert shared_pipeline.summary(first)["report_status"] == "final"
+    assert shared_pipeline.summary(first)["signed_reports"] == 1
+    second = study.arrive()
+    assert shared_pipeline.summary(second)["report_status"] == "preliminary"
+    assert shared_pipeline.summary(second)["signed_reports"] == 1
+
+
 def test_another_version_of_a_deployed_model_opens_a_report(
     start_cloud: StartCloud, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

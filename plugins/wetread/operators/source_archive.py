@@ -85,16 +85,23 @@ class ArchiveSourceOperator(StudyOperator):
                 }
                 for finding in findings.findings
             ],
-            "report_status": self._report_status(),
+            **self._reports(),
             "alert": bool(critical_alerts(findings)),
         }
 
-    def _report_status(self) -> str | None:
-        """Return the status of the newest edition of the report that the version writes."""
-        from wetread.gcp.study_reports import find_report
+    def _reports(self) -> dict[str, str | int | None]:
+        """Say what became of the version's report, and how many of the study's a person signed."""
+        from wetread.core.fhir.filing import SIGNED_STATUSES, latest_edition
+        from wetread.gcp.study_reports import find_reports
 
-        report = find_report(self.installation.fhir, self.records)
-        return str(report["status"]) if report else None
+        records = self.records
+        uid, report_id = records.manifest.study_instance_uid, records.report_id
+        reports = find_reports(self.installation.fhir, uid, str(self.version))
+        latest = latest_edition(reports, report_id) if report_id else None
+        return {
+            "report_status": str(latest["status"]) if latest else None,
+            "signed_reports": sum(report["status"] in SIGNED_STATUSES for report in reports),
+        }
 
     def _event(self, findings: StudyFindings) -> str:
         from wetread.core.events import study_event
