@@ -72,6 +72,7 @@ def build_transaction(
     study, content = study_identifier(uid), content_identifier(findings)
     task = task_identifier(report, content)
     statements = named_statements(findings, report)
+    listed = statements[:OBSERVATION_LIMIT]
     observations = [
         _entry(
             named.identifier,
@@ -86,7 +87,7 @@ def build_transaction(
                 anomaly_threshold=anomaly_threshold,
             ),
         )
-        for named in statements[:OBSERVATION_LIMIT]
+        for named in listed
     ]
     key_images = list(_key_images(findings, facts, surroundings, report))
     forms, binaries = list(structured_reports(findings, surroundings)), []
@@ -100,13 +101,13 @@ def build_transaction(
         surroundings,
         filing,
         study_url=study.full_url,
-        observation_urls=[*_urls(observations), *_kept(filing, statements)],
+        observation_urls=[*_urls(observations), *_kept(filing, listed)],
         media_urls=_urls(key_images),
         presented_forms=forms,
         conclusion=conclusion_lines(
             findings,
             facts,
-            unlisted=len(statements) - len(observations),
+            unlisted=len(statements) - len(listed),
             surroundings=surroundings,
             filing=filing,
         ),
@@ -139,12 +140,12 @@ def _order(analysis: AnalysisFindings) -> tuple[int, str, str]:
     return len(analysis.row_id), analysis.row_id, analysis.analysis_id
 
 
-def _kept(filing: Filing, statements: Iterable[Named]) -> Iterator[str]:
-    """Yield what a person decided in this edition and the findings no longer have.
+def _kept(filing: Filing, listed: Iterable[Named]) -> Iterator[str]:
+    """Yield what a person decided in this edition and the report would no longer list.
 
-    A report that let go of it would not know of the decision when they have it again.
+    A report that let go of it would not know of the decision when it is found again.
     """
-    said = {named.identifier.value for named in statements}
+    said = {named.identifier.value for named in listed}
     for resource in filing.observations:
         own = {identifier.get("value") for identifier in resource["identifier"]}
         if not may_write(resource) and own.isdisjoint(said):
