@@ -45,7 +45,7 @@ def test_an_error_that_nobody_foresaw_loses_its_text(
     def choke(*_: object) -> bytes:
         raise ValueError(SECRET)
 
-    monkeypatch.setattr("wetread.core.dicom.key_image.build_key_image", choke)
+    monkeypatch.setattr("wetread.core.dicom.results.build_key_image", choke)
     _, files = study_of_its_own(5001)
 
     results = shared_pipeline.process("unforeseen", files)

@@ -25,12 +25,6 @@ from wetread.core.dicom.stand_in import stand_in
 from wetread.core.findings import AnalysisFindings, Candidate, Finding
 
 
-def key_image_uids(study_instance_uid: str, analysis: AnalysisFindings) -> tuple[str, str]:
-    """Return the SeriesInstanceUID and SOPInstanceUID of the key image of ``analysis``."""
-    name = result_name(study_instance_uid, analysis.digest, ResultKind.KEY_IMAGE)
-    return name.series_instance_uid, name.sop_instance_uid
-
-
 def build_key_image(
     source: Dataset,
     pixels: npt.NDArray[np.uint8],
