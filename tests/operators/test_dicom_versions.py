@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pydicom
 import pytest
@@ -11,13 +14,14 @@ from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from tests.operators.kills import Killed, Worker, transports_of
 from tests.operators.pipeline import Pipeline
 from tests.operators.test_faults import study_of_its_own
-from tests.operators.test_versions import delete_instance
+from tests.operators.test_versions import SETTINGS, delete_instance
 
 from samples import SampleFile, hostile
 from wetread.core.dicom.ownership import is_own_result
 from wetread.core.dicom.results import ResultName, result_names
 from wetread.core.errors import PermanentError
 from wetread.core.findings import AnalysisFindings
+from wetread.operators.dicom_results import WriteDicomResultsOperator
 
 KINDS = {
     "structured_reports": 1,
@@ -134,6 +138,44 @@ def test_late_images_leave_objects_that_name_those_before(shared_pipeline: Pipel
     assert "PredecessorDocumentsSequence" not in data_set(before[predecessor.sop_instance_uid])
 
 
+def test_findings_under_other_settings_leave_objects_that_name_those_before(
+    shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, files = study_of_its_own(7112)
+    first = taken_in(shared_pipeline, "settings-of-objects", files)
+    shared_pipeline.run(first)
+    before = objects(shared_pipeline, study)
+    changed_settings = {"quiet_period_seconds": 1, "sampled_frames_per_series": 2}
+    monkeypatch.setenv(SETTINGS, json.dumps(changed_settings))
+
+    (second,) = shared_pipeline.request(study, "urgent")
+    shared_pipeline.run(second)
+
+    assert (
+        analysis_of(shared_pipeline, second).supersedes
+        == analysis_of(shared_pipeline, first).digest
+    )
+    after = objects(shared_pipeline, study)
+    assert before.items() <= after.items()
+    assert len(after) == 2 * len(before)
+
+
+def test_two_workers_at_once_leave_what_one_leaves(shared_pipeline: Pipeline) -> None:
+    study, files = study_of_its_own(7113)
+    run_id = taken_in(shared_pipeline, "twice", files)
+    shared_pipeline.run(run_id)
+    alone = objects(shared_pipeline, study)
+    for blob in alone.values():
+        delete_instance(shared_pipeline, blob)
+    results = partial(WriteDicomResultsOperator, task_id="write_dicom_results", study=run_id)
+
+    with ThreadPoolExecutor(2) as pool:
+        written = [pool.submit(results().execute, {}) for _ in range(2)]
+
+    assert [one.result() for one in written] == [KINDS, KINDS]
+    assert objects(shared_pipeline, study) == alone
+
+
 def test_what_superseded_findings_said_is_named_past_a_version_that_failed(
     shared_pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +238,29 @@ def test_what_somebody_else_stored_under_our_uid_is_a_conflict(
     assert name.sop_instance_uid not in str(error)
     others = {uid: blob for uid, blob in written.items() if uid != name.sop_instance_uid}
     assert others.items() <= objects(shared_pipeline, study).items(), "the others are stored"
+    shared_pipeline.intake()  # what is not ours opens a version
+
+
+def test_objects_of_one_series_do_not_wait_for_those_of_another(shared_pipeline: Pipeline) -> None:
+    study, files = study_of_its_own(7114)
+    other = changed(files[2].content, SeriesInstanceUID=f"{study}.2", SeriesNumber="2")
+    run_id = taken_in(shared_pipeline, "two", [*files[:2], SampleFile("other.dcm", other)])
+    shared_pipeline.run(run_id)
+    ours, others = (
+        {name.sop_instance_uid for name in result_names(study, analysis)}
+        for analysis in shared_pipeline.records(run_id).findings().analyses
+    )
+    written = objects(shared_pipeline, study)
+    assert set(written) == ours | others
+    for blob in written.values():
+        delete_instance(shared_pipeline, blob)
+    foreign = [changed(written[uid], Manufacturer="Another") for uid in ours]
+    assert shared_pipeline.installation.dicomweb.store_instances(study, foreign, "it") == ()
+
+    error = shared_pipeline.run(run_id)["write_dicom_results"]
+
+    assert "s01 vision" in str(error)
+    assert set(objects(shared_pipeline, study)) == others
     shared_pipeline.intake()  # what is not ours opens a version
 
 
