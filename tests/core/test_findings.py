@@ -97,6 +97,7 @@ def rows(draw: st.DrawFn, number: int = 1) -> AnalysisFindings:
         outcomes=tuple(
             InstanceOutcome(uid, series, draw(st.sampled_from(ROW_REASONS))) for uid in uids
         ),
+        supersedes=draw(st.sampled_from(["", "e" * 64])),
     )
 
 
@@ -135,9 +136,19 @@ def test_findings_round_trip_through_json(row: AnalysisFindings) -> None:
 
 
 @given(rows())
+def test_findings_stored_before_any_could_be_superseded_supersede_none(
+    row: AnalysisFindings,
+) -> None:
+    stored = analysis_to_json(row)
+    del stored["supersedes"]
+    assert analysis_from_json(stored) == replace(row, supersedes="")
+
+
+@given(rows())
 def test_any_change_changes_the_digest(row: AnalysisFindings) -> None:
     assert replace(row, created_at=stamp(-5)).digest != row.digest
     assert replace(row, outcomes=row.outcomes[:-1]).digest != row.digest
+    assert replace(row, supersedes="f" * 64).digest != row.digest
 
 
 @given(studies(), st.randoms(use_true_random=False))

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from pydicom import Dataset, dcmread
@@ -25,6 +26,8 @@ from tests.core.dicom.result_cases import (
     ct_slice,
     from_store,
     headers,
+    mask,
+    reference,
 )
 
 from wetread.core.dicom.ownership import is_own_result
@@ -166,6 +169,23 @@ class TestSources:
         assert "letters" not in caplog.text
         assert "Wetherby" not in caplog.text
         assert SERIES not in caplog.text
+
+    def test_views_that_share_no_space_are_segmented_each_for_itself(self) -> None:
+        found = [
+            replace(
+                ANALYSIS.findings[0],
+                image=reference(n),
+                mask=mask(np.ones((1, 5, 5), bool), 2, 2, n),
+            )
+            for n in (1, 3)
+        ]
+        analysis = replace(ANALYSIS, findings=(*found, found[0]))
+        objects = build_results(analysis, headers(FrameOfReferenceUID=None), PIXELS)
+        segmented = [read(o.blob) for o in objects if o.name.kind == "segmentation"]
+        assert [one.InstanceNumber for one in segmented] == [1, 2]
+        assert [len(one.SegmentSequence) for one in segmented] == [2, 1]
+        sources = [one.SourceImageSequence[0].ReferencedSOPInstanceUID for one in segmented]
+        assert sources == [f"{SERIES}.1", f"{SERIES}.3"]
 
     def test_images_that_share_no_plane_are_not_segmented_in_part(self) -> None:
         of = headers()

@@ -16,7 +16,8 @@ from wetread.core.dicom.model import (
     enhanced_equipment,
     long_string,
 )
-from wetread.core.dicom.names import ResultName, annotated_slides
+from wetread.core.dicom.names import ResultName
+from wetread.core.dicom.parts import annotated_slides
 from wetread.core.dicom.places import Corners, matrix_corners, slide_corners_mm
 from wetread.core.dicom.sealing import seal
 from wetread.core.dicom.series import series_arguments

@@ -9,7 +9,8 @@ import numpy as np
 from pydicom import Dataset
 
 from wetread.core.dicom.model import algorithm, code, printable
-from wetread.core.dicom.names import SLIDE_MODALITY, tracking_uid
+from wetread.core.dicom.names import tracking_uid
+from wetread.core.dicom.parts import SLIDE_MODALITY
 from wetread.core.dicom.places import image_corners, matrix_corners, slide_corners_mm
 from wetread.core.dicom.stand_in import is_multi_frame
 from wetread.core.dicom.uids import derive_uid

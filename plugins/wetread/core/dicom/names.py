@@ -18,11 +18,10 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 
+from wetread.core.dicom.parts import annotated_slides, segmented_parts
 from wetread.core.dicom.uids import derive_uid
 from wetread.core.findings import AnalysisFindings, Candidate, Finding, ImageReference
 from wetread.core.outcomes import is_analysed
-
-SLIDE_MODALITY = "SM"
 
 
 class ResultKind(StrEnum):
@@ -48,7 +47,8 @@ _SOP_CLASSES = {
 class ResultName:
     """One object: its kind, a :class:`ResultKind`, and the UIDs it has in its study.
 
-    ``about`` is the SOPInstanceUID of the one image that it is about, if there is just one.
+    ``about`` is the UID of the image or series that it is about, where others of its kind are about
+    others.
     """
 
     kind: str
@@ -66,20 +66,14 @@ def result_names(study_instance_uid: str, analysis: AnalysisFindings) -> tuple[R
     """
     if not images_needed(analysis):
         return ()
-    kinds = [ResultKind.STRUCTURED_REPORT]
-    if any(finding.mask for finding in analysis.findings):
-        kinds.append(ResultKind.SEGMENTATION)
-    names = [result_name(study_instance_uid, analysis.digest, kind) for kind in kinds]
-    names += [
-        result_name(study_instance_uid, analysis.digest, ResultKind.ANNOTATIONS, uid)
-        for uid in annotated_slides(analysis)
+    parts = [
+        (ResultKind.STRUCTURED_REPORT, ""),
+        *((ResultKind.SEGMENTATION, part) for part in segmented_parts(analysis)),
+        *((ResultKind.ANNOTATIONS, slide) for slide in annotated_slides(analysis)),
     ]
     if analysis.marked:
-        names += [
-            result_name(study_instance_uid, analysis.digest, kind)
-            for kind in (ResultKind.KEY_IMAGE, ResultKind.KEY_OBJECTS)
-        ]
-    return tuple(names)
+        parts += [(ResultKind.KEY_IMAGE, ""), (ResultKind.KEY_OBJECTS, "")]
+    return tuple(result_name(study_instance_uid, analysis.digest, *part) for part in parts)
 
 
 def result_name(
@@ -89,7 +83,7 @@ def result_name(
 
     Parameters
     ----------
-    about : tells objects of one kind apart; the SOPInstanceUID that one is about
+    about : tells objects of one kind apart; the UID of the image or series that one is about
     """
     identity = (study_instance_uid, findings_digest, kind)
     return ResultName(
@@ -109,13 +103,6 @@ def tracking_uid(study_instance_uid: str, analysis: AnalysisFindings, number: in
     number : its place in ``analysis.seen``, from 1
     """
     return derive_uid(study_instance_uid, analysis.digest, "tracking", str(number))
-
-
-def annotated_slides(analysis: AnalysisFindings) -> tuple[str, ...]:
-    """Return the SOPInstanceUIDs of slide images that something is marked on, in their order."""
-    if analysis.modality != SLIDE_MODALITY:
-        return ()
-    return tuple(dict.fromkeys(s.image.sop_instance_uid for s in analysis.marked if s.region))
 
 
 def best_image(analysis: AnalysisFindings) -> list[Finding | Candidate]:

@@ -11,6 +11,7 @@ from wetread.core.dicom.geometry import patient_orientation
 from wetread.core.dicom.masks import covers, masked_images, segment_pixels
 from wetread.core.dicom.model import algorithm_sequence, code, enhanced_equipment, long_string
 from wetread.core.dicom.names import ResultName, tracking_uid
+from wetread.core.dicom.parts import segmented_parts
 from wetread.core.dicom.sealing import restore_references, seal
 from wetread.core.dicom.series import series_arguments
 from wetread.core.dicom.source import copy_image_facts
@@ -39,7 +40,7 @@ class _Segment(NamedTuple):
 def build_segmentation(
     analysis: AnalysisFindings, headers: Mapping[str, Dataset], name: ResultName
 ) -> bytes | None:
-    """Build a binary segmentation (PS3.3 A.51) of all findings whose mask covers anything.
+    """Build a binary segmentation (PS3.3 A.51) of those findings of a part that cover anything.
 
     Returns
     -------
@@ -52,9 +53,11 @@ def build_segmentation(
     """
     from highdicom.seg import Segmentation
 
+    parts = segmented_parts(analysis)
+    found = [(place, analysis.findings[place - 1]) for place in parts[name.about]]
     segments = [
         _Segment(place, finding, finding.mask)
-        for place, finding in enumerate(analysis.findings, 1)
+        for place, finding in found
         if finding.mask and _is_on(finding.mask, headers)
     ]
     masks = [segment.mask for segment in segments]
@@ -73,7 +76,7 @@ def build_segmentation(
         ],
         content_label="AI_FINDINGS",
         content_description="Preliminary, not for clinical use",
-        **series_arguments(name),
+        **series_arguments(name, 1 + list(parts).index(name.about)),
         **enhanced_equipment(analysis.source),
     )
     restore_references(segmentation, headers)
