@@ -300,6 +300,31 @@ def test_no_attribute_that_must_be_there_can_be_left_out(kind: str, data: st.Dat
     assert any(rule.endswith(f".{keyword}") for rule in rules) or "dicom.policy.sop-class" in rules
 
 
+def places(dataset: Dataset) -> list[tuple[Dataset, int]]:
+    """Return every element of a data set and its items as its parent and its tag."""
+    found = []
+    for element in dataset:
+        found.append((dataset, int(element.tag)))
+        for one in element.value if element.VR == "SQ" else ():
+            found += places(one)
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(kind=st.sampled_from(KINDS), data=st.data(), dropped=st.booleans())
+def test_whatever_is_wrong_is_an_answer_and_never_a_crash(
+    kind: str, data: st.DataObject, dropped: bool
+) -> None:
+    dataset = read(kind)
+    parent, tag = data.draw(st.sampled_from(places(dataset)))
+    if dropped:
+        del parent[tag]
+    else:
+        parent[tag].value = [] if parent[tag].VR == "SQ" else None
+    blob = written_without(dataset, "SOPClassUID")
+    assert all(rule.startswith("dicom.") for rule in broken_rules(blob))
+
+
 def written_without(dataset: Dataset, keyword: str) -> bytes:
     """Write a file as it is; pydicom would put back what it takes from the file's own header."""
     stream = BytesIO()

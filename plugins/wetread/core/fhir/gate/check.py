@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from wetread.core.errors import problem
 from wetread.core.fhir.gate import bindings, codes, entries, invariants, policy, references
-from wetread.core.fhir.gate.elements import Element, elements
+from wetread.core.fhir.gate.elements import Element, elements, first_empty
 from wetread.core.fhir.gate.imaging_study import study_violations
 from wetread.core.violation import Violation
+
+_UNREADABLE: Final = (AssertionError, AttributeError, KeyError, TypeError, ValueError)
+"""What fhir.resources raises on values of a wrong JSON type, whose text would hold the value."""
 
 
 def check_bundle(bundle: Mapping[str, Any], subject: str) -> None:
@@ -47,8 +50,9 @@ def _refuse(broken: Iterator[Violation], subject: str) -> None:
 
 
 def violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield every broken rule; after one of the models nothing else can be judged."""
+    """Yield every broken rule; after one of the form of the whole nothing else can be judged."""
     model, broken = _model("Bundle", bundle)
+    broken += entries.form_violations(bundle) if not broken else []
     yield from broken
     if broken:
         return
@@ -80,6 +84,8 @@ def _model(kind: str, resource: Mapping[str, Any]) -> tuple[Any, list[Violation]
     from fhir.resources.R4B import get_fhir_model_class  # noqa: PLC0415 - takes long to import
     from pydantic import ValidationError  # noqa: PLC0415
 
+    if empty := first_empty(resource, kind):
+        return None, [Violation("fhir.ele-1", empty)]
     try:
         return get_fhir_model_class(kind).model_validate(resource), []
     except ValidationError as error:
@@ -88,6 +94,8 @@ def _model(kind: str, resource: Mapping[str, Any]) -> tuple[Any, list[Violation]
             Violation(f"fhir.model.{fault['type']}", ".".join([kind, *map(str, fault["loc"])]))
             for fault in faults
         ]
+    except _UNREADABLE:
+        return None, [Violation("fhir.model.unreadable", kind)]
 
 
 def _element_violations(element: Element, targets: references.Targets) -> Iterator[Violation]:

@@ -45,6 +45,20 @@ def elements(model: Any, path: str, *, built: bool = True) -> Iterator[Element]:
             yield from elements(value, place, built=built)
 
 
+def first_empty(element: Any, path: str) -> str | None:
+    """Return where the first empty member is: JSON of FHIR has no null, "", [] and {}."""
+    if isinstance(element, dict):
+        members: Any = element.items()
+    elif isinstance(element, list):
+        members = enumerate(element)
+    else:
+        return None if element is not None and element != "" else path
+    if not element:
+        return path
+    found = (first_empty(value, f"{path}.{name}") for name, value in members)
+    return next(filter(None, found), None)
+
+
 def is_withdrawn(kind: str, status: object) -> bool:
     """Tell whether a resource is an older Task of the store that is only being cancelled."""
     return kind == "Task" and status == "cancelled"

@@ -23,31 +23,39 @@ _BY_IDENTIFIER: Final = re.compile(r"([A-Z][A-Za-z]+)\?identifier=([^&]+)")
 _VERSION: Final = re.compile(r'W/"[^"\s]+"')
 
 
+def form_violations(bundle: Mapping[str, Any]) -> list[Violation]:
+    """Return the entries that lack what makes them one."""
+    found = [] if bundle.get("entry") else [Violation("fhir.bdl-3", "Bundle.entry")]
+    for index, entry in enumerate(bundle.get("entry", [])):
+        place = f"Bundle.entry.{index}"
+        if not _FULL_URL.fullmatch(entry.get("fullUrl", "")):
+            found.append(Violation("fhir.bundle.fullUrl", f"{place}.fullUrl"))
+        if "request" not in entry or "resource" not in entry:
+            found.append(Violation("fhir.bdl-3", place))
+    return found
+
+
 def entry_violations(bundle: Mapping[str, Any]) -> Iterator[Violation]:
     """Yield what is wrong with the bundle's type and with its entries."""
     if bundle.get("type") != "transaction":
         yield Violation("fhir.bundle.type", "Bundle.type")
-    entries = bundle.get("entry") or []
+    entries = bundle["entry"]
     if len(entries) > ENTRY_LIMIT:
         yield Violation("fhir.bundle.entries", "Bundle.entry")
     if len(canonical_json(bundle)) > BUNDLE_LIMIT_BYTES:
         yield Violation("fhir.bundle.size", "Bundle")
     for index, entry in enumerate(entries):
         place = f"Bundle.entry.{index}"
-        if not _FULL_URL.fullmatch(entry.get("fullUrl") or ""):
-            yield Violation("fhir.bundle.fullUrl", f"{place}.fullUrl")
-        yield from _request_violations(entry, place)
-    for index in repeated(entry.get("fullUrl") for entry in entries):
+        yield from _request_violations(entry["request"], entry["resource"], place)
+    for index in repeated(entry["fullUrl"] for entry in entries):
         yield Violation("fhir.bdl-7", f"Bundle.entry.{index}.fullUrl")
-    for index in repeated(entry.get("request", {}).get("url") for entry in entries):
+    for index in repeated(entry["request"]["url"] for entry in entries):
         yield Violation("fhir.bundle.twice", f"Bundle.entry.{index}.request.url")
 
 
-def _request_violations(entry: Mapping[str, Any], place: str) -> Iterator[Violation]:
-    request, resource = entry.get("request"), entry.get("resource")
-    if not request or not resource:
-        yield Violation("fhir.bdl-3", place)
-        return
+def _request_violations(
+    request: Mapping[str, Any], resource: Mapping[str, Any], place: str
+) -> Iterator[Violation]:
     if resource["resourceType"] not in bindings().types:
         yield Violation("fhir.bundle.resource", f"{place}.resource")
     if request["method"] != "PUT":

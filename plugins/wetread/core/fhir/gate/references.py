@@ -26,11 +26,7 @@ class Targets:
     @classmethod
     def of(cls, bundle: Mapping[str, Any]) -> Self:
         return cls(
-            {
-                entry["fullUrl"]: entry["resource"]["resourceType"]
-                for entry in bundle["entry"]
-                if "fullUrl" in entry and "resource" in entry
-            }
+            {entry["fullUrl"]: entry["resource"]["resourceType"] for entry in bundle["entry"]}
         )
 
 
