@@ -154,6 +154,12 @@ def test_incomplete_report_names_what_is_missing() -> None:
     assert "Incomplete: 1 analysis not done yet (series-2 vision); 1 instance not looked at" in text
 
 
+def test_what_was_not_looked_at_is_named_by_its_series() -> None:
+    findings = study_findings(ct_analysis(OBJECT), outcomes=(outcome(9, "localizer", 1),))
+    text = section(read_html(document(findings)), "What was analysed").text
+    assert "1 skipped (series 2): The image is a localizer." in text
+
+
 def test_versions_models_and_the_reports_around_it_are_named() -> None:
     html = read_html(document(full_study(), filing=SIGNED))
     text = section(html, "Where this comes from").text

@@ -39,7 +39,7 @@ def test_report_says_what_was_found_and_what_was_looked_at(site: Site) -> None:
     assert "series 1, image 36" in page
     assert "<b>60</b> arrived" in page
     assert "<b>16</b> analysed" in page
-    assert "44 skipped:</b> The series is long" in page
+    assert "44 skipped (series 1):</b> The series is long" in page
     assert f'href="/dags/study_pipeline/runs/study__{site.nodule}__v1"' in page
 
 

@@ -107,7 +107,7 @@ def report_content(
         analyses=_table(analysis_rows(findings, places)),
         is_incomplete=bool(findings.missing),
         counts=findings.counts,
-        reasons=reason_rows(findings),
+        reasons=reason_rows(findings, {s.series_instance_uid: s.number for s in facts.series}),
         models=tuple(model_rows(findings)),
         versions=tuple(_versions(findings, filing)),
     )

@@ -40,6 +40,11 @@ def image_names(study: Resource) -> Mapping[str, str]:
     return dict(_images(study))
 
 
+def series_numbers(study: Resource) -> Mapping[str, int | None]:
+    """Return the numbers of an ImagingStudy's series by their UIDs."""
+    return {series.get("uid"): series.get("number") for series in study.get("series", [])}
+
+
 def observation_rows(
     observations: Iterable[Resource], images: Mapping[str, str]
 ) -> tuple[ObservationRow, ...]:

@@ -23,6 +23,7 @@ from wetread.views.observation_rows import (
     frame_name,
     image_names,
     observation_rows,
+    series_numbers,
 )
 from wetread.views.presented_document import binary_reference
 from wetread.views.report_family import ReportRow, report_rows
@@ -105,7 +106,7 @@ def report_page(results: StudyResults) -> ReportPage | None:
     images = image_names(study)
     status = str(resource.get("status"))
     is_preliminary = status in OPEN_STATUSES
-    reasons = reason_rows(findings)
+    reasons = reason_rows(findings, series_numbers(study))
     observations = observation_rows(results.observations, images)
     seen = [row for row in observations if row.kind != ABSENCE]
     first = [row for row in seen if row.kind == Finding.kind]
