@@ -158,7 +158,7 @@ def stored_instances(draw: st.DrawFn) -> list[dict[str, Any]]:
 @given(
     findings=studies(),
     metadata=stored_instances(),
-    document=st.none() | st.binary(max_size=9),
+    document=st.none() | st.binary(min_size=1, max_size=9),
     data=st.data(),
 )
 def test_every_transaction_keeps_the_rules(
