@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -15,9 +16,15 @@ from tests.operators.kills import Worker, transports_of
 from tests.operators.models import answering, settings_with
 from tests.operators.pipeline import CONNECTION, Pipeline
 from tests.operators.test_faults import study_of_its_own
+from tests.operators.test_killed_anywhere import retried
 
 from wetread.core.errors import WetreadError
-from wetread.core.fhir.identifiers import CONTENT_SYSTEM, PREDECESSOR_EXTENSION, RESULT_SYSTEM
+from wetread.core.fhir.identifiers import (
+    CONTENT_SYSTEM,
+    PREDECESSOR_EXTENSION,
+    RESULT_SYSTEM,
+    content_identifier,
+)
 from wetread.hooks.model_deployment import deploy_models
 
 SETTINGS = "AIRFLOW_VAR_WETREAD_SETTINGS"
@@ -38,10 +45,15 @@ class Study:
 
     def arrive(self, images: int = 1) -> str:
         """Send so many more images and read the version that they open; return its run id."""
+        run_id = self.claimed(images)
+        self.run(run_id)
+        return run_id
+
+    def claimed(self, images: int = 1) -> str:
+        """Send so many more images and take them in; return the run id of their version."""
         sent, self._files = self._files[:images], self._files[images:]
         self.pipeline.upload(self.folder, sent)
         (run_id,) = self.pipeline.intake()
-        self.run(run_id)
         return run_id
 
     def again(self) -> str:
@@ -334,6 +346,27 @@ def test_a_review_that_a_person_cancelled_is_not_asked_for_again(
     cancelled = shared_pipeline.decide(task, status="cancelled")
     study.run(first)
     assert shared_pipeline.read(cancelled) == cancelled
+
+
+def test_two_versions_at_once_leave_the_report_of_the_later_one(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    """The late image comes while the first version is read; both write as soon as they can."""
+    first = study.claimed()
+    shared_pipeline.seal(first)
+    second = study.claimed()
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(retried, lambda r=r: study.run(r)) for r in (first, second)]
+        for run in runs:
+            run.result()
+
+    (report,) = shared_pipeline.reports(study.uid)
+    findings = shared_pipeline.records(second).findings()
+    assert content(report) == content_identifier(findings).value
+    assert study.review(report, "requested")
+    (latest,) = [p for p in shared_pipeline.provenance([report]) if len(p["target"]) == 3]
+    assert latest["recorded"] == report["issued"]
 
 
 class Radiologist(Worker):

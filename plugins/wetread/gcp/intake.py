@@ -145,8 +145,15 @@ class Intake:
 
     def sealed_sources(self, claim: Claim) -> set[tuple[str, int]]:
         """Return the objects that some version of the study consists of already."""
-        studies = (StudyVersion(claim.study_key, version.version) for version in claim.versions)
-        manifests = (self.state.find_manifest(study) for study in studies)
+        return self._sources(StudyVersion(claim.study_key, v.version) for v in claim.versions)
+
+    def imported_sources(self, claim: Claim) -> set[tuple[str, int]]:
+        """Return the objects that the import of some version of the study is done with."""
+        versions = (StudyVersion(claim.study_key, v.version) for v in claim.versions)
+        return self._sources(v for v in versions if self.state.find_import(v) is not None)
+
+    def _sources(self, versions: Iterable[StudyVersion]) -> set[tuple[str, int]]:
+        manifests = (self.state.find_manifest(study) for study in versions)
         return {
             (arrival.source.name, arrival.source.generation)
             for manifest in manifests

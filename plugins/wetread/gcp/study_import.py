@@ -41,15 +41,18 @@ class StudyImport:
     sleep: Callable[[float], None]
 
     def seal(self, claim: Claim, now: datetime) -> Manifest:
-        """Decide for good what the version consists of."""
+        """Decide for good what the version consists of.
+
+        What an earlier version is still importing is part of it, too: the store does not hold it
+        yet, and may never, and the version speaks for the whole study.
+        """
         sealed = self._state.find_manifest(self.study)
         if sealed:
             return sealed
-        version = claim.version(self.study.version)
-        before = self.intake.sealed_sources(claim)
+        before = self.intake.imported_sources(claim)
         arrivals = [
             arrival
-            for arrival in self.intake.arrivals_of(claim.study_instance_uid, version.folders)
+            for arrival in self.intake.arrivals_of(claim.study_instance_uid, self._folders(claim))
             if (arrival.source.name, arrival.source.generation) not in before
         ]
         stored = self.intake.stored_headers(claim.study_instance_uid, str(self.study))
@@ -64,6 +67,15 @@ class StudyImport:
         )
         analyses = make_plan(manifest).analyses.values()
         return self._state.seal(replace(manifest, models=self.deployed(analyses)))
+
+    def _folders(self, claim: Claim) -> tuple[str, ...]:
+        """Return the folders of the version, and of those before it that are not imported yet."""
+        own = set(claim.version(self.study.version).folders)
+        for earlier in claim.versions:
+            study = StudyVersion(self.study.study_key, earlier.version)
+            if earlier.version < self.study.version and self._state.find_import(study) is None:
+                own.update(earlier.folders)
+        return tuple(sorted(own))
 
     def start(self, manifest: Manifest) -> str | None:
         """Stage the accepted files and start their import; return the operation's name, if any.
