@@ -57,7 +57,7 @@ class Hospital:
             if late:
                 self.pipeline.seal(run_id)
                 uid = self.pipeline.records(run_id).manifest.study_instance_uid
-                self.pipeline.installation.dicomweb.store_instance(uid, late, "the late image")
+                self.pipeline.installation.dicomweb.store_instances(uid, [late], "the late image")
             return run_id, self.pipeline.run(run_id)
 
 

@@ -79,7 +79,9 @@ def study(shared_pipeline: Pipeline) -> str:
     """The UID of a study in the store: one image with text and one without."""
     uid = f"2.25.{uuid.uuid4().int}"
     for file in (screen(uid, 1, burned().pixels), screen(uid, 2, burned().pixels * 0)):
-        shared_pipeline.installation.dicomweb.store_instance(uid, file.content, "the test's study")
+        shared_pipeline.installation.dicomweb.store_instances(
+            uid, [file.content], "the test's study"
+        )
     shared_pipeline.intake()  # so that the store's notifications start no run of another test
     return uid
 

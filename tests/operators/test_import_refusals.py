@@ -25,7 +25,7 @@ def other_bytes(file: SampleFile) -> bytes:
 
 def test_other_bytes_under_a_stored_uid_are_refused(shared_pipeline: Pipeline) -> None:
     study, files = study_of_its_own(3001)
-    shared_pipeline.installation.dicomweb.store_instance(study, other_bytes(files[0]), "a test")
+    shared_pipeline.installation.dicomweb.store_instances(study, [other_bytes(files[0])], "a test")
 
     shared_pipeline.upload("refused", files)
     (run_id,) = shared_pipeline.intake()
@@ -46,7 +46,7 @@ def test_a_fault_that_has_passed_refuses_nothing(shared_pipeline: Pipeline) -> N
     claim = shared_pipeline.installation.state.claim(operator.version.study_key)
     manifest = operator._import.seal(claim, datetime.now(UTC))
     for file in files[:2]:
-        shared_pipeline.installation.dicomweb.store_instance(study, file.content, "a test")
+        shared_pipeline.installation.dicomweb.store_instances(study, [file.content], "a test")
 
     one_failed = Operation("an operation", done=True, success=2, failure=1, error_code=2)
     refused = operator._import.finish(manifest, one_failed)

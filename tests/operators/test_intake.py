@@ -116,7 +116,7 @@ def test_images_that_arrive_during_the_import_are_not_lost(pipeline: Pipeline) -
 def test_study_that_another_system_stored_is_read(pipeline: Pipeline) -> None:
     """The store's notification is enough; nothing lies in the bucket."""
     content = hostile.valid("stored")
-    pipeline.installation.dicomweb.store_instance(uid_of(content), content, "a test")
+    pipeline.installation.dicomweb.store_instances(uid_of(content), [content], "a test")
 
     (run_id,) = pipeline.intake()
     pipeline.wait_quiet()
@@ -195,7 +195,7 @@ def test_one_study_that_fails_holds_up_no_other(
     """Its message is not acknowledged, so that it is claimed once its fault is gone."""
     good, bad = hostile.valid("good"), hostile.valid("bad")
     for content in (good, bad):
-        pipeline.installation.dicomweb.store_instance(uid_of(content), content, "a test")
+        pipeline.installation.dicomweb.store_instances(uid_of(content), [content], "a test")
     pipeline.upload("ward", [study("a")])
     read = DicomWebClient.study_metadata
 
@@ -217,7 +217,7 @@ def test_message_stays_until_the_store_lists_its_instance(
 ) -> None:
     """The store's index may follow later, and without permission the store looks empty."""
     content = hostile.valid("stored")
-    pipeline.installation.dicomweb.store_instance(uid_of(content), content, "a test")
+    pipeline.installation.dicomweb.store_instances(uid_of(content), [content], "a test")
 
     with monkeypatch.context() as lag:
         lag.setattr(DicomWebClient, "study_metadata", lambda *_: [])

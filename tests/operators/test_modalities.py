@@ -75,7 +75,7 @@ def read_series(
     client = DicomWebClient(HttpApi(session, f"{cloud.healthcare}/v1"), store)
     first = dcmread(BytesIO(files_of(name)[0].content), stop_before_pixels=True)
     for file in files_of(name):
-        pipeline.installation.dicomweb.store_instance(first.StudyInstanceUID, file.content, "it")
+        pipeline.installation.dicomweb.store_instances(first.StudyInstanceUID, [file.content], "it")
     metadata = client.series_metadata(first.StudyInstanceUID, first.SeriesInstanceUID, "it")
     volumes = [item for item in metadata if "LABEL" not in item["00080008"]["Value"]]
     frames = select_frames(volumes, sampling)

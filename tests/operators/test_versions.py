@@ -37,7 +37,7 @@ def test_instance_that_was_refused_once_is_analysed_when_it_is_taken(
     shared_pipeline: Pipeline,
 ) -> None:
     study, files = study_of_its_own(4002)
-    shared_pipeline.installation.dicomweb.store_instance(study, other_bytes(files[0]), "a test")
+    shared_pipeline.installation.dicomweb.store_instances(study, [other_bytes(files[0])], "a test")
     shared_pipeline.upload("again", files)
     (first,) = shared_pipeline.intake()
     shared_pipeline.wait_quiet()

@@ -27,7 +27,7 @@ def main(slices: int) -> None:
     dicomweb = pipeline.installation.dicomweb
 
     def send(content: bytes) -> None:
-        dicomweb.store_instance(STUDY, content, "the series")
+        dicomweb.store_instances(STUDY, [content], "the series")
 
     for _ in ahead(_SENT_AT_A_TIME, send, files(slices)):
         pass

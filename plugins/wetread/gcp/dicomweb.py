@@ -248,17 +248,6 @@ class DicomWebClient:
         )
         return response.content
 
-    def store_instance(self, study_instance_uid: str, blob: bytes, subject: str) -> None:
-        """Store one Part 10 file in a study; storing the same bytes again changes nothing.
-
-        Raises
-        ------
-        PermanentError
-            ``result-conflict``: the store holds other bytes under the same UID, or refuses these.
-        """
-        if not self.offer_instance(study_instance_uid, blob, subject):
-            raise problem("result-conflict", f"the DICOM store did not take {subject}.")
-
     def store_instances(
         self, study_instance_uid: str, blobs: Sequence[bytes], subject: str
     ) -> tuple[NotStored, ...]:
