@@ -121,6 +121,12 @@ def test_fhirkit_finds_no_error_and_loses_nothing(
     assert verdict["fhirkit"][f"{name} {state}"] == []
 
 
+def test_every_excuse_is_needed(verdict: dict[str, Any]) -> None:
+    said = [issue for found in verdict["pyrofile"].values() for issue in found]
+    for rule, path in MISTAKEN:
+        assert any(i["code"] == rule and (i["path"] or "").startswith(path) for i in said)
+
+
 def test_both_judges_see_what_is_wrong(verdict: dict[str, Any]) -> None:
     """So their silence means something."""
     assert {issue["path"] for issue in verdict["pyrofile"]["broken"]} >= {"Observation.status"}

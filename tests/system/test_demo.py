@@ -8,10 +8,12 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psutil
 import pytest
+import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.pubsub_v1 import SubscriberClient
@@ -19,6 +21,7 @@ from tests.contract.conftest import StartCloud, start_cloud
 from tests.system.conftest import Demo
 
 import samples
+from stack.demo.client import DICOM_STORE, FHIR_STORE, MANUFACTURER
 
 __all__ = ["start_cloud"]
 pytestmark = pytest.mark.system
@@ -39,6 +42,30 @@ def database_dump(path: Path) -> str:
     """Return all of a SQLite database as SQL text, values in clear."""
     with sqlite3.connect(path) as connection:
         return "\n".join(connection.iterdump())
+
+
+def answers(url: str, media_type: str) -> Any:
+    answer = requests.get(url, headers={"Accept": media_type}, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def result_uids(healthcare: str) -> Iterator[str]:
+    """Yield the UIDs of the DICOM objects that the pipeline wrote, and of their series."""
+    dicomweb = f"{healthcare}/v1/{DICOM_STORE}/dicomWeb"
+    for study in answers(f"{dicomweb}/studies", "application/dicom+json"):
+        uid = study["0020000D"]["Value"][0]
+        for instance in answers(f"{dicomweb}/studies/{uid}/metadata", "application/dicom+json"):
+            if instance.get("00080070", {}).get("Value") == [MANUFACTURER]:
+                yield from (instance[tag]["Value"][0] for tag in ("00080018", "0020000E"))
+
+
+def resource_ids(healthcare: str) -> Iterator[str]:
+    """Yield the ids of the resources about a study."""
+    for kind in ("DiagnosticReport", "ImagingStudy", "Media", "Observation", "Provenance", "Task"):
+        url = f"{healthcare}/v1/{FHIR_STORE}/fhir/{kind}?_count=1000"
+        for entry in answers(url, "application/fhir+json").get("entry", ()):
+            yield entry["resource"]["id"]
 
 
 def test_every_sample_reaches_its_expected_state(demo: Demo) -> None:
@@ -86,6 +113,16 @@ def test_airflow_has_no_identifier(demo: Demo) -> None:
     assert list(files_with_identifiers(demo.layout.logs, IDENTIFIERS)) == []
     dump = database_dump(demo.layout.airflow_home / "airflow.db")
     assert [identifier for identifier in IDENTIFIERS if identifier in dump] == []
+
+
+def test_airflow_has_no_name_of_what_was_written(demo: Demo, start_cloud: StartCloud) -> None:
+    """UIDs of results and ids of resources lead to the patient as those of the images do."""
+    with start_cloud(demo.layout.cloud) as cloud:
+        names = sorted({*result_uids(cloud.healthcare), *resource_ids(cloud.healthcare)})
+    assert len(names) > 5 * len(demo.result["studies"])
+    assert list(files_with_identifiers(demo.layout.logs, names)) == []
+    dump = database_dump(demo.layout.airflow_home / "airflow.db")
+    assert [name for name in names if name in dump] == []
 
 
 def test_the_search_would_find_an_identifier(demo: Demo) -> None:
