@@ -197,6 +197,23 @@ def test_what_superseded_findings_said_is_named_past_a_version_that_failed(
     )
 
 
+def test_records_that_somebody_removed_are_superseded_by_nothing(
+    shared_pipeline: Pipeline,
+) -> None:
+    _, files = study_of_its_own(7115)
+    first = taken_in(shared_pipeline, "removed", files[:2])
+    shared_pipeline.run(first)
+    _, key, version = first.split("__")
+    bucket = shared_pipeline.installation.state.bucket
+    second = taken_in(shared_pipeline, "removed", files[2:])
+    bucket.delete([(f"studies/{key}/{version}/manifest.json", None)], "the manifest")
+
+    results = shared_pipeline.run(second)
+
+    assert results["write_dicom_results"] == KINDS
+    assert analysis_of(shared_pipeline, second).supersedes == ""
+
+
 def test_objects_that_another_release_wrote_are_kept(shared_pipeline: Pipeline) -> None:
     study, files = study_of_its_own(7105)
     run_id = taken_in(shared_pipeline, "release", files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from wetread.core.errors import PermanentError
 from wetread.core.findings import AnalysisFindings, AnalysisName
 
 if TYPE_CHECKING:
@@ -35,10 +36,20 @@ def _before(
     The series decide, since rows are numbered anew when others arrive.
     """
     for records in earlier:
-        if series.isdisjoint(h.series_instance_uid for h in records.manifest.instances):
+        if series.isdisjoint(_series(records)):
             return
         for row, analysis in records.plan.shown():
             if analysis.id == analysis_id and not series.isdisjoint(row.series_instance_uids):
                 found = records.find(AnalysisName(row.row_id, analysis_id))
                 if found and found.images:
                     yield found
+
+
+def _series(records: StudyRecords) -> frozenset[str]:
+    """Return the series of a version; none if somebody has removed its records since."""
+    try:
+        return frozenset(header.series_instance_uid for header in records.manifest.instances)
+    except PermanentError as error:
+        if error.code != "manifest-missing":
+            raise
+        return frozenset()
