@@ -21,7 +21,7 @@ from tests.system.conftest import Demo
 import samples
 
 __all__ = ["start_cloud"]
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
 IDENTIFIERS = sorted(samples.identifiers())
 
