@@ -7,6 +7,7 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.operators.sample_runs"]
 
@@ -17,6 +18,12 @@ _HOME_PREFIX = "wetread-tests-"
 if os.path.basename(os.environ.get("AIRFLOW_HOME", _HOME_PREFIX)).startswith(_HOME_PREFIX):
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix=_HOME_PREFIX)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+# How long an example takes says nothing on a machine that others use, too.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

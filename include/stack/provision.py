@@ -11,8 +11,8 @@ from stack.settings import AirflowSettings
 from stack.waiting import Watch, wait_until
 
 PLATFORM_DAG = "platform_setup"
-PARSE_SECONDS = 60.0
-PLATFORM_SECONDS = 120.0
+PARSE_SECONDS = 180.0
+PLATFORM_SECONDS = 300.0
 
 _FAILED = frozenset({"failed", "upstream_failed"})
 

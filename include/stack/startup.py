@@ -32,9 +32,9 @@ from stack.processes import start
 from stack.record import Record, read_record, write_record
 from stack.waiting import Watch, log_path, wait_until
 
-SERVER_SECONDS = 30.0
-MIGRATION_SECONDS = 120.0
-AIRFLOW_SECONDS = 180.0
+SERVER_SECONDS = 90.0
+MIGRATION_SECONDS = 300.0
+AIRFLOW_SECONDS = 300.0
 """A first start compiles nothing (the environment is installed compiled) yet takes 16 s on two
 cores; the rest is for machines that are busy."""
 

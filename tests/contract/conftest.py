@@ -19,8 +19,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 PROJECT = "contract-tests"
-_START_TIMEOUT_SECONDS = 30.0
-_STOP_TIMEOUT_SECONDS = 5.0
+_START_TIMEOUT_SECONDS = 60.0
+_STOP_TIMEOUT_SECONDS = 30.0
 _LISTENERS = ("storage", "pubsub", "vertex", "vision", "secretmanager")
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,7 +45,7 @@ class RunningCloud:
             method=verb,
             data=None if body is None else json.dumps(body).encode(),
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 
     def fault(self, method: str, **effect: Any) -> None:

@@ -18,7 +18,7 @@ from google.cloud import storage
 from tests.contract.conftest import StartCloud, localcloud_command
 
 README = "include/localcloud/README.md"
-STOP_SECONDS = 2.0
+STOP_SECONDS = 10.0
 EPHEMERAL = [
     f"--{name}-port=0" for name in ("storage", "pubsub", "vertex", "vision", "secretmanager")
 ]

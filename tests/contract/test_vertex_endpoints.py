@@ -341,7 +341,7 @@ def test_model_servers_are_registered_at_the_start_and_at_the_admin_door(
             with pytest.raises(exceptions.ServiceUnavailable, match="registry/given"):
                 Clients(running).predictions.predict(endpoint=endpoint, instances=[{}])
             started = time.monotonic()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
 
 
 @pytest.mark.rule("vertex.json.null", "https://protobuf.dev/programming-guides/json/")

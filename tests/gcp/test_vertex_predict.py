@@ -139,7 +139,7 @@ def test_a_slow_model_costs_no_more_than_the_analysis_may_take(
         released.set()
     assert isinstance(error, RetriableError)
     assert error.code == "service-unavailable"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_a_model_that_is_down_is_an_outage(installation: Installation) -> None:

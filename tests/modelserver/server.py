@@ -26,7 +26,7 @@ HOLDERS = {
     "picky": ("Picky", "image", []),
     "gated": ("Gated", "image", []),
 }
-_SECONDS = 20.0
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

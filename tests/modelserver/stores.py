@@ -15,7 +15,7 @@ from tests.contract.conftest import RunningCloud
 BOUNDARY = "the-boundary"
 MULTIPART = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
 DATASET = "projects/wetread-local/locations/us-central1/datasets/imaging"
-_SECONDS = 10.0
+_SECONDS = 30.0
 
 
 @dataclass

@@ -24,7 +24,7 @@ import samples
 from stack.demo.client import DICOM_STORE, FHIR_STORE, MANUFACTURER
 
 __all__ = ["start_cloud"]
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
 IDENTIFIERS = sorted(samples.identifiers())
 

@@ -17,9 +17,9 @@ import samples
 from samples import hostile
 from stack.errors import StackError
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
 
-RUN_SECONDS = 120.0
+RUN_SECONDS = 300.0
 
 
 def eventually(look: Callable[[], Any], what: str, seconds: float = RUN_SECONDS) -> Any:

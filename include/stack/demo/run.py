@@ -27,7 +27,7 @@ from stack.settings import read_settings
 from stack.shutdown import stop_stack, uninterrupted
 from stack.startup import running_watch, start_stack
 
-STUDIES_SECONDS = 240.0
+STUDIES_SECONDS = 600.0
 """How long all studies together may take; a laptop of two cores needs about a minute."""
 
 Say = Callable[[str], None]

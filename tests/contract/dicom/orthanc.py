@@ -17,8 +17,8 @@ import requests
 COMMAND = "Orthanc"
 _PLUGINS = Path("/usr/share/orthanc/plugins")
 _PLUGIN_NAMES = ("libOrthancDicomWeb.so", "libOrthancGdcm.so")
-_START_TIMEOUT_SECONDS = 20.0
-_STOP_TIMEOUT_SECONDS = 10.0
+_START_TIMEOUT_SECONDS = 60.0
+_STOP_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

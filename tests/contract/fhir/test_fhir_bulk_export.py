@@ -23,7 +23,7 @@ METHOD = f"{FHIR_METHODS}/bulk-export"
 STATUS = f"{FHIR_STORES}.operations/get-fhir-operation-status"
 DELETE = f"{FHIR_STORES}.operations/delete-fhir-operation"
 _HEADERS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
-_TIMEOUT_SECONDS = 20.0
+_TIMEOUT_SECONDS = 60.0
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.contract.fhir.fhir_client import (
 METHOD = f"{FHIR_METHODS}/search"
 _LONG_SECONDS = 600
 _SHORT_SECONDS = 0.4
-_TIMEOUT_SECONDS = 10.0
+_TIMEOUT_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from tests.contract.fhir.fhir_client import (
 )
 
 PROJECT = "projects/fhir-contract"
-_PULL_TIMEOUT_SECONDS = 10.0
+_PULL_TIMEOUT_SECONDS = 30.0
 
 
 class Channel:

@@ -20,7 +20,7 @@ from tests.contract.fhir.fhir_client import FhirClient, patient
 
 BUCKET = "hostile-tests"
 PEAK_BYTES = 1 << 30
-HEALTH_SECONDS = 2.0
+HEALTH_SECONDS = 10.0
 _CANARY = b"still here"
 _WAIT_SECONDS = 20.0
 

@@ -20,7 +20,7 @@ from tests.contract.hostile.server import BUCKET, Server
 README = "include/localcloud/README.md#bad-input"
 DICOM = "https://cloud.google.com/healthcare-api/docs/dicom"
 WRITERS = 200
-_PATTERN_SECONDS = 5.0
+_PATTERN_SECONDS = 30.0
 
 
 @pytest.mark.rule(

@@ -48,7 +48,7 @@ def test_pull_waits_for_a_message(pubsub: Clients) -> None:
     timer.start()
     began = time.monotonic()
     assert data_of(pubsub.pull(subscription)) == [b"late"]
-    assert 0.4 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.4
     timer.join()
 
 

@@ -160,7 +160,7 @@ def test_a_clients_newer_stream_takes_over_from_its_older_one(pubsub: Clients) -
         began = time.monotonic()
         newer = open_stream()
         assert next(newer).received_messages[0].message.data == b"never confirmed"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 9
         with pytest.raises(exceptions.ServiceUnavailable, match="newer stream"):
             next(older)
     finally:

