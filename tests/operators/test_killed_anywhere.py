@@ -32,6 +32,7 @@ WRITES = (
     "write findings 1",
     "store 1",
     "write report 1",
+    "create ImagingStudy 1",
     "create Organization 1",
     "fhir 1",
     "publish an alert 1",

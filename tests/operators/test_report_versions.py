@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -395,6 +395,88 @@ def test_a_report_that_is_signed_while_it_is_written_stays(
     assert radiologist.signed
     assert result["status"] == "decided"
     assert shared_pipeline.reports(study.uid) == [radiologist.signed]
+
+
+class Rival(Worker):
+    """Does something else when a task has read all, right before its transaction."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self._act: Callable[[], Any] | None = act
+
+    def send(self, write: str | None, call: Any) -> Any:
+        if write == "fhir" and self._act:
+            act, self._act = self._act, None
+            act()
+        return call()
+
+
+def test_a_first_report_that_another_worker_wrote_and_a_person_signed_stays(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    """This worker saw no report: nothing but the ImagingStudy tells it that there is one now."""
+    run_id = study.claimed()
+    shared_pipeline.seal(run_id)
+    signed = {}
+
+    def signs() -> None:
+        study.run(run_id)
+        signed.update(shared_pipeline.decide(shared_pipeline.report(run_id), status="final"))
+
+    with transports_of(Rival(signs)):
+        result = study.run(run_id)
+
+    assert result["status"] == "decided"
+    assert shared_pipeline.reports(study.uid) == [signed]
+
+
+def test_a_first_report_of_an_older_version_gives_way_to_that_of_a_later_one(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    """Whatever lineages the two are of: the ImagingStudy, too, is that of the later version."""
+    first = study.claimed()
+    shared_pipeline.seal(first)
+    second = study.claimed()
+
+    def later() -> None:
+        with other_model():
+            study.run(second)
+
+    with transports_of(Rival(later)):
+        assert study.run(first)["status"] == "superseded"
+
+    (report,) = shared_pipeline.reports(study.uid)
+    (listed,) = [
+        one
+        for one in shared_pipeline.resources("ImagingStudy")
+        if one["identifier"][0]["value"] == f"urn:oid:{study.uid}"
+    ]
+    assert listed["numberOfInstances"] == 2
+    assert study.review(report, "requested")
+    assert len(study.reviews) == 1
+
+
+def test_what_a_person_added_to_an_open_report_stays_in_it(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    report = shared_pipeline.report(study.arrive())
+    (kept,) = shared_pipeline.observations(report)[:1]
+    added = created(
+        shared_pipeline,
+        {
+            "resourceType": "Observation",
+            "status": "preliminary",
+            "code": {"text": "seen by a person"},
+            "subject": kept["subject"],
+        },
+    )
+    references = [*report["result"], {"reference": f"Observation/{added['id']}"}]
+    shared_pipeline.decide(report, result=references)
+
+    later = shared_pipeline.report(study.arrive())
+
+    assert {"reference": f"Observation/{added['id']}"} in later["result"]
+    assert shared_pipeline.read(added) == added
 
 
 def test_patient_and_order_are_referred_to_once_they_are_there(

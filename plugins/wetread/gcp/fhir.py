@@ -9,10 +9,15 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from wetread.core.canonical import canonical_json
 from wetread.core.errors import problem
 from wetread.gcp.http import HttpApi, json_body
+from wetread.gcp.retries import failure
 
 _FHIR_JSON = "application/fhir+json;charset=utf-8"
 _PAGE = "1000"
 """The most resources on a page (Cloud Healthcare API, "FHIR search", ``_count``)."""
+
+
+_ABSENT = frozenset({404, 410})
+"""Statuses of a resource that was never there, or was deleted (FHIR R4, "RESTful API", read)."""
 
 
 class FhirClient:
@@ -113,7 +118,7 @@ class FhirClient:
         return [entry["resource"] for entry in page.get("entry", [])], following
 
     def read_all(self, references: Sequence[str], subject: str) -> list[dict[str, Any]]:
-        """Return the resources behind literal references, in their order, without the missing ones.
+        """Return the resources behind literal references, in their order, without those deleted.
 
         One batch of reads: a search would come later than the writing of what it looks for.
 
@@ -121,16 +126,24 @@ class FhirClient:
         ----------
         references
             ``<type>/<id>``; at most 4,500 (Healthcare API, "Quotas and limits").
+
+        Raises
+        ------
+        RetriableError, PermanentError
+            The store did not answer one of the reads, though it answered the batch.
         """
         if not references:
             return []
         reads = [{"request": {"method": "GET", "url": reference}} for reference in references]
         answer = self.execute({"resourceType": "Bundle", "type": "batch", "entry": reads}, subject)
-        return [
-            entry["resource"]
-            for entry in answer.get("entry", [])
-            if str(entry.get("response", {}).get("status", "")).startswith("200")
-        ]
+        resources = []
+        for entry in answer.get("entry", []):
+            status = int(str(entry.get("response", {}).get("status", ""))[:3] or 500)
+            if status == 200:
+                resources.append(entry["resource"])
+            elif status not in _ABSENT:
+                raise failure(status, "healthcare.fhirStores.fhir.read", subject)
+        return resources
 
     def execute(self, bundle: dict[str, Any], subject: str) -> dict[str, Any]:
         """Execute a bundle; of a transaction all is stored, or nothing.

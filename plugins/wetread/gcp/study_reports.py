@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.filing import latest_edition, result_references
-from wetread.core.fhir.identifiers import family_identifier
+from wetread.core.fhir.identifiers import family_identifier, study_identifier
+from wetread.core.fhir.imaging_study import registered_study
 
 if TYPE_CHECKING:
     from wetread.gcp.fhir import FhirClient
@@ -31,13 +32,26 @@ def find_report(fhir: FhirClient, records: StudyRecords) -> Resource | None:
 def find_family(
     fhir: FhirClient, study_instance_uid: str, report_id: str, subject: str
 ) -> list[Resource]:
-    """Return a study's reports, the Tasks to review them, and a report's results.
+    """Return a study, its reports, the Tasks to review them, and a report's results.
 
-    The results are those of the newest edition of the report that ``report_id`` names.
+    The results are those of the newest edition of the report that ``report_id`` names. The
+    ImagingStudy is read before all else, and created where there is none: a transaction that is
+    bound to its version is refused if another one of the study came after this reading.
+
+    Raises
+    ------
+    PermanentError
+        ``identifier-ambiguous``: the store holds the ImagingStudy twice.
     """
+    study = fhir.ensure(
+        "ImagingStudy",
+        study_identifier(study_instance_uid).criterion,
+        registered_study(study_instance_uid),
+        f"ImagingStudy of {subject}",
+    )
     reports = find_reports(fhir, study_instance_uid, subject)
     criterion = family_identifier(study_instance_uid).criterion
     tasks = fhir.find_all("Task", criterion, f"reviews of {subject}")
     latest = latest_edition(reports, report_id)
     results = fhir.read_all(result_references(latest), f"results of {subject}") if latest else []
-    return [*reports, *tasks, *results]
+    return [study, *reports, *tasks, *results]

@@ -185,7 +185,8 @@ def ct_facts() -> StudyFacts:
     return study_facts([ct_instance(number) for number in (3, 1, 2)])
 
 
-REPORT = report_identifier("4e907" * 6)
+REPORT_ID = "4e907" * 6
+REPORT = report_identifier(REPORT_ID)
 NEW = Filing(REPORT, edition=0)
 STORE = "https://healthcare.googleapis.com/v1/projects/p/locations/l/datasets/d/dicomStores/s"
 DOCUMENT = b"<!doctype html><title>Preliminary. Not for clinical use.</title>"

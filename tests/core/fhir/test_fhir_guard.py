@@ -10,6 +10,7 @@ from tests.core.fhir.cases import (
     NEW,
     NODULE,
     OBJECT,
+    REPORT_ID,
     ct_analysis,
     nodule_analysis,
     study_findings,
@@ -17,7 +18,7 @@ from tests.core.fhir.cases import (
 from tests.core.fhir.cases import transaction as transaction_of
 
 from wetread.core.errors import PermanentError
-from wetread.core.fhir.filing import OPEN_STATUSES, Filing
+from wetread.core.fhir.filing import OPEN_STATUSES, Filing, file_result
 from wetread.core.fhir.guard import OPEN_OBSERVATION_STATUSES
 from wetread.core.terminology import concept
 
@@ -52,15 +53,20 @@ def requests(bundle: dict[str, Any], resource_type: str) -> list[dict[str, Any]]
 
 
 def test_a_new_report_is_refused_where_another_run_was_first() -> None:
-    (request,) = requests(transaction(), "DiagnosticReport")
-    assert request["ifNoneMatch"] == "*"
+    """The other run has changed the ImagingStudy; no condition but these is documented."""
+    (study,) = stored(transaction(), "ImagingStudy")
+    bundle = transaction(replace(NEW, study=study))
+    (request,) = requests(bundle, "ImagingStudy")
+    assert request == {"method": "PUT", "url": "ImagingStudy/ImagingStudy-0", "ifMatch": 'W/"7"'}
+    assert all(request.keys() <= {"method", "url"} for request in requests(bundle, "Observation"))
 
 
 @pytest.mark.parametrize("status", sorted(OPEN_STATUSES))
 def test_an_open_report_is_updated_as_it_was_read(status: str) -> None:
     (report,) = stored(transaction(), "DiagnosticReport", status=status)
     (request,) = requests(transaction(replace(NEW, existing=report)), "DiagnosticReport")
-    assert request["ifMatch"] == 'W/"7"'
+    url = f"DiagnosticReport/{report['id']}"
+    assert request == {"method": "PUT", "url": url, "ifMatch": 'W/"7"'}
 
 
 @pytest.mark.parametrize("status", DECISIONS)
@@ -102,6 +108,39 @@ def test_a_review_is_asked_for_again_when_its_result_comes_back() -> None:
     (written,) = stored(bundle, "Task")
     assert written["status"] == "requested"
     assert "statusReason" not in written
+
+
+def test_what_a_worklist_added_to_a_review_does_not_hold_up_the_next_result() -> None:
+    (older,) = stored(
+        transaction_of(study_findings(nodule_analysis(NODULE))),
+        "Task",
+        extension=[{"url": "https://worklist.example.org/lane", "valueString": "3"}],
+        owner={"reference": "https://worklist.example.org/Practitioner/7"},
+    )
+    *_, cancelled = stored(transaction(replace(NEW, open_tasks=(older,))), "Task")
+    assert cancelled["status"] == "cancelled"
+    assert (cancelled["extension"], cancelled["owner"]) == (older["extension"], older["owner"])
+
+
+def test_an_observation_that_a_person_added_stays_in_the_report() -> None:
+    (report,) = stored(transaction(), "DiagnosticReport")
+    added = {
+        "resourceType": "Observation",
+        "id": "o-1",
+        "meta": {"versionId": "7"},
+        "status": "preliminary",
+    }
+    bundle = transaction(replace(NEW, existing=report, observations=(added,)))
+    (written,) = stored(bundle, "DiagnosticReport")
+    assert written["result"][-1] == {"reference": "Observation/o-1"}
+    assert len(requests(bundle, "Observation")) == 2
+
+
+def test_a_copy_that_another_system_signed_under_our_identifier_is_the_decision() -> None:
+    (report,) = stored(transaction(), "DiagnosticReport")
+    signed = {**report, "id": "zz", "status": "final"}
+    for family in ([report, signed], [signed, report]):
+        assert file_result(FINDINGS, REPORT_ID, family) is None
 
 
 def test_reviews_of_older_results_that_nobody_took_are_cancelled() -> None:

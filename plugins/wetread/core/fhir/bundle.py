@@ -13,8 +13,9 @@ from wetread.core.fhir.diagnostic_report import diagnostic_report
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.filing import Filing
 from wetread.core.fhir.gate import check_bundle
-from wetread.core.fhir.guard import guard_transaction, may_write
+from wetread.core.fhir.guard import cancellations, guard_transaction, may_write
 from wetread.core.fhir.identifiers import (
+    RESULT_SYSTEM,
     Identifier,
     client_id,
     content_identifier,
@@ -132,6 +133,7 @@ def build_transaction(
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     guarded = guard_transaction(bundle, filing)
     check_bundle(guarded, findings.study_key)
+    guarded["entry"] += cancellations(filing, findings.created_at)
     return guarded
 
 
@@ -141,14 +143,15 @@ def _order(analysis: AnalysisFindings) -> tuple[int, str, str]:
 
 
 def _kept(filing: Filing, listed: Iterable[Named]) -> Iterator[str]:
-    """Yield what a person decided in this edition and the report would no longer list.
+    """Yield what a person decided in, or added to, this edition and the result does not list.
 
     A report that let go of it would not know of the decision when it is found again.
     """
     said = {named.identifier.value for named in listed}
     for resource in filing.observations:
-        own = {identifier.get("value") for identifier in resource["identifier"]}
-        if not may_write(resource) and own.isdisjoint(said):
+        identifiers = resource.get("identifier", [])
+        own = {one.get("value") for one in identifiers if one.get("system") == RESULT_SYSTEM}
+        if not own or (not may_write(resource) and own.isdisjoint(said)):
             yield f"Observation/{resource['id']}"
 
 

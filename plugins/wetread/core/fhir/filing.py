@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -26,6 +27,9 @@ a radiologist rejects - are decisions, or unknown, and closed.
 SIGNED_STATUSES: Final = frozenset({"final", "amended", "corrected", "appended"})
 """Report statuses that a person vouches for (FHIR R4, value set diagnostic-report-status)."""
 
+_OBSERVATION: Final = re.compile(r"Observation/[A-Za-z0-9\-.]{1,64}")
+"""FHIR R4, "Literal references"."""
+
 UNTAKEN_STATUSES: Final = frozenset({"requested", "received", "ready"})
 """Task statuses before somebody has accepted it (FHIR R4, Task, "State machine")."""
 
@@ -37,7 +41,8 @@ class Filing:
     ``report`` names the edition. ``existing`` is that edition as it is in the store, still open,
     with ``observations``, its results; ``task`` is the review of this very result if it was asked
     for before, whatever became of it. ``open_tasks`` are the reviews of older results that nobody
-    has taken. ``predecessor`` and ``signed`` are literal references to DiagnosticReports.
+    has taken. ``predecessor`` and ``signed`` are literal references to DiagnosticReports. ``study``
+    is the ImagingStudy as it is in the store.
     """
 
     report: Identifier
@@ -48,6 +53,7 @@ class Filing:
     open_tasks: tuple[Mapping[str, Any], ...] = ()
     predecessor: str | None = None
     signed: tuple[str, ...] = ()
+    study: Mapping[str, Any] | None = None
 
     @property
     def is_beside(self) -> bool:
@@ -71,7 +77,8 @@ def file_result(
     report_id
         The id of the report's lineage.
     family
-        The study's DiagnosticReports and Tasks, and the Observations that the open ones refer to.
+        The study's ImagingStudy, DiagnosticReports and Tasks, and the Observations that the open
+        ones refer to.
     predecessor_id
         The id of the lineage that this one follows.
     """
@@ -99,6 +106,7 @@ def file_result(
         ),
         predecessor=_literal(before[-1]) if before else None,
         signed=tuple(sorted(_literal(r) for r in reports if r["status"] in SIGNED_STATUSES)),
+        study=next(iter(_of_type(family, "ImagingStudy")), None),
     )
 
 
@@ -109,8 +117,9 @@ def latest_edition(family: Iterable[Resource], report_id: str) -> Resource | Non
 
 
 def result_references(report: Resource) -> list[str]:
-    """Return the literal references to a report's Observations."""
-    return [item["reference"] for item in report.get("result", []) if "reference" in item]
+    """Return the literal references to a report's Observations, whoever added them."""
+    references = (str(item.get("reference")) for item in report.get("result", []))
+    return [reference for reference in references if _OBSERVATION.fullmatch(reference)]
 
 
 def _editions(reports: Sequence[Resource], report_id: str | None) -> list[Resource]:
@@ -120,9 +129,11 @@ def _editions(reports: Sequence[Resource], report_id: str | None) -> list[Resour
         return editions
     for edition in count():
         name = report_identifier(report_id, edition)
-        found = next((report for report in reports if carries(report, name)), None)
-        if found is None:
+        named = [report for report in reports if carries(report, name)]
+        if not named:
             break
+        # A copy that another system signed under our identifier is the decision.
+        found = min(named, key=lambda one: (one["status"] in OPEN_STATUSES, one["id"]))
         editions.append(found)
         if found["status"] in OPEN_STATUSES:
             break

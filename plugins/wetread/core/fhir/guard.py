@@ -16,18 +16,15 @@ from wetread.core.terminology import concept
 OPEN_OBSERVATION_STATUSES: Final = frozenset({"registered", "preliminary"})
 """Observation statuses before a person's decision (FHIR R4, value set observation-status)."""
 
-_ABSENT: Final = "*"
-"""``ifNoneMatch`` that refuses a write when the resource is there (RFC 9110, section 13.1.2)."""
-
 
 def guard_transaction(bundle: Mapping[str, Any], filing: Filing) -> Resource:
     """Return the transaction bound to the versions that were read, and without what is decided.
 
-    With ``ifMatch`` the store refuses the whole transaction if a person changed the report, one of
-    its Observations or a Task between the reading and the writing; with ``ifNoneMatch``, if there
-    is a report by now where there was none. Observations that a person closed are referred to as
-    they are, and a review that somebody took or ended is left alone. Reviews of older results that
-    nobody took are cancelled.
+    What was read is updated under its id and with ``ifMatch``: the store refuses the whole
+    transaction if a person changed the report, one of its Observations or a Task between the
+    reading and the writing, or if another worker wrote anything of the study, because each of its
+    transactions changes the ImagingStudy. Observations that a person closed are referred to as they
+    are, and a review that somebody took or ended is left alone.
 
     Raises
     ------
@@ -37,20 +34,25 @@ def guard_transaction(bundle: Mapping[str, Any], filing: Filing) -> Resource:
     if filing.existing is not None and filing.existing.get("status") not in OPEN_STATUSES:
         raise problem("report-closed", "the report of this study is no longer preliminary.")
     guarded: Resource = deepcopy(dict(bundle))
-    read = {_full_url(one): one for one in _read(filing)}
+    read = {url: one for one in _read(filing) for url in _full_urls(one)}
     closed = {url: one for url, one in read.items() if not may_write(one)}
     guarded["entry"] = [entry for entry in guarded["entry"] if entry["fullUrl"] not in closed]
     for entry in guarded["entry"]:
-        if entry["fullUrl"] in read:
-            entry["request"]["ifMatch"] = _entity_tag(read[entry["fullUrl"]])
-        elif entry["fullUrl"] == filing.report.full_url:
-            entry["request"]["ifNoneMatch"] = _ABSENT
+        if found := read.get(entry["fullUrl"]):
+            entry["resource"]["id"] = found["id"]
+            entry["request"] = _update(found)
     for element in _references(guarded):
         if element["reference"] in closed:
             element["reference"] = _literal(closed[element["reference"]])
-    issued = next(_reports(guarded))["issued"]
-    guarded["entry"] += [_cancellation(task, issued) for task in filing.open_tasks]
     return guarded
+
+
+def cancellations(filing: Filing, issued: str) -> list[Resource]:
+    """Return the entries that withdraw the reviews of older results that nobody has taken.
+
+    They are not for the gate: what a worklist added to a review is not ours to judge.
+    """
+    return [_cancellation(task, issued) for task in filing.open_tasks]
 
 
 def may_write(existing: Mapping[str, Any]) -> bool:
@@ -63,15 +65,12 @@ def may_write(existing: Mapping[str, Any]) -> bool:
         return status in UNTAKEN_STATUSES or _is_superseded(existing)
     if existing["resourceType"] == "Observation":
         return status in OPEN_OBSERVATION_STATUSES
-    return status in OPEN_STATUSES
+    return existing["resourceType"] != "DiagnosticReport" or status in OPEN_STATUSES
 
 
 def _read(filing: Filing) -> Iterator[Mapping[str, Any]]:
     yield from filing.observations
-    if filing.existing is not None:
-        yield filing.existing
-    if filing.task is not None:
-        yield filing.task
+    yield from (one for one in (filing.study, filing.existing, filing.task) if one is not None)
 
 
 def _cancellation(task: Mapping[str, Any], issued: str) -> Resource:
@@ -85,9 +84,9 @@ def _cancellation(task: Mapping[str, Any], issued: str) -> Resource:
         ),
     }
     return {
-        "fullUrl": _full_url(task),
+        "fullUrl": Identifier(RESULT_SYSTEM, _literal(task)).full_url,
         "resource": {**kept, **superseded},
-        "request": {"method": "PUT", "url": _literal(task), "ifMatch": _entity_tag(task)},
+        "request": _update(task),
     }
 
 
@@ -110,19 +109,16 @@ def _references(element: Any) -> Iterator[Resource]:
             yield from _references(value)
 
 
-def _reports(bundle: Resource) -> Iterator[Resource]:
-    resources = (entry["resource"] for entry in bundle["entry"])
-    return (one for one in resources if one["resourceType"] == "DiagnosticReport")
+def _full_urls(resource: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the URLs that may stand for a resource inside a transaction; others' have none."""
+    for one in resource.get("identifier", []):
+        yield Identifier(one.get("system", ""), one.get("value", "")).full_url
 
 
-def _full_url(resource: Mapping[str, Any]) -> str:
-    """Return the URL that stands for one of Wetread's resources inside a transaction."""
-    values = (i["value"] for i in resource["identifier"] if i.get("system") == RESULT_SYSTEM)
-    return Identifier(RESULT_SYSTEM, next(values)).full_url
-
-
-def _entity_tag(resource: Mapping[str, Any]) -> str:
-    return f'W/"{resource["meta"]["versionId"]}"'
+def _update(read: Mapping[str, Any]) -> Resource:
+    """Return the request that replaces a resource if it still is as it was read."""
+    tag = f'W/"{read["meta"]["versionId"]}"'
+    return {"method": "PUT", "url": _literal(read), "ifMatch": tag}
 
 
 def _literal(resource: Mapping[str, Any]) -> str:

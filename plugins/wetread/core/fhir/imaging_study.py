@@ -13,6 +13,7 @@ from wetread.core.fhir.elements import (
 )
 from wetread.core.fhir.identifiers import study_identifier
 from wetread.core.fhir.study import InstanceFacts, SeriesFacts, StudyFacts
+from wetread.core.fhir.subject import SubjectReference
 from wetread.core.fhir.surroundings import Surroundings
 from wetread.core.terminology import (
     body_part_concept,
@@ -65,6 +66,17 @@ def imaging_study(
             "series": [_series(s, names_instances=names_instances) for s in facts.series],
         }
     )
+
+
+def registered_study(study_instance_uid: str) -> Resource:
+    """Return the ImagingStudy before its first transaction, which is bound to its version."""
+    return {
+        "resourceType": "ImagingStudy",
+        "text": narrative(["Imaging study; its instances are not listed yet.", _NOTICE]),
+        "identifier": [study_identifier(study_instance_uid).as_fhir()],
+        "status": "registered",
+        "subject": SubjectReference().as_fhir(),
+    }
 
 
 def _summary(facts: StudyFacts) -> str:
