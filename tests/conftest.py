@@ -19,11 +19,15 @@ if os.path.basename(os.environ.get("AIRFLOW_HOME", _HOME_PREFIX)).startswith(_HO
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix=_HOME_PREFIX)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
-# How long an example takes says nothing on a machine that others use, too.
+# How long an example takes says nothing on a machine that others use, too. CI draws the same examples
+# each time, so that it judges the change and not the dice; everybody else looks for new ones.
 settings.register_profile(
-    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "wetread",
+    deadline=None,
+    derandomize=os.environ.get("WETREAD_REQUIRE_TOOLS") == "1",
+    suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("busy machine")
+settings.load_profile("wetread")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
