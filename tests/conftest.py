@@ -19,8 +19,8 @@ if os.path.basename(os.environ.get("AIRFLOW_HOME", _HOME_PREFIX)).startswith(_HO
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix=_HOME_PREFIX)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
-# How long an example takes says nothing on a machine that others use, too. CI draws the same examples
-# each time, so that it judges the change and not the dice; everybody else looks for new ones.
+# How long an example takes says nothing on a machine that others use, too. CI draws the same
+# examples each time, so that it judges the change and not the dice; everybody else draws new ones.
 settings.register_profile(
     "wetread",
     deadline=None,
