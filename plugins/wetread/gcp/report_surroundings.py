@@ -16,7 +16,12 @@ from wetread.core.fhir.directory import (
 )
 from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.gate import check_resource
-from wetread.core.fhir.subject import SubjectReference, patient_identifier, subject_reference
+from wetread.core.fhir.subject import (
+    SubjectReference,
+    is_for,
+    patient_identifier,
+    subject_reference,
+)
 from wetread.core.fhir.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -53,8 +58,8 @@ class ReportSurroundings:
         Raises
         ------
         PermanentError
-            ``identifier-ambiguous``: several Patients, or of another type that is to be unique,
-            carry an identifier. ``result-invalid``: a resource to be created breaks a rule.
+            ``identifier-ambiguous``: several Devices, Organizations or Endpoints carry an
+            identifier of ours. ``result-invalid``: a resource to be created breaks a rule.
         """
         subject = self._subject(findings, facts)
         issuer = self.organization_name
@@ -71,15 +76,15 @@ class ReportSurroundings:
 
     def _subject(self, findings: StudyFindings, facts: StudyFacts) -> SubjectReference:
         identifier = patient_identifier(findings, facts)
-        patient = (
-            self.fhir.find("Patient", identifier.criterion, f"patient of {self.subject}")
+        patients = (
+            self.fhir.find_all("Patient", identifier.criterion, f"patient of {self.subject}")
             if identifier
-            else None
+            else []
         )
-        return subject_reference(findings, facts, patient["id"] if patient else None)
+        return subject_reference(findings, facts, *(patient["id"] for patient in patients))
 
     def _service_request(self, facts: StudyFacts, subject: SubjectReference) -> str | None:
-        """Return the one order of the accession number that is for the same patient.
+        """Return the one order of the accession number that is for the patient of the images.
 
         An accession number may stand for several orders (HL7 FHIR R4, ServiceRequest,
         "requisition"); which of them the images answer, only a person can tell.
@@ -88,9 +93,8 @@ class ReportSurroundings:
             return None
         criterion, about = facts.accession.criterion, f"order of {self.subject}"
         orders = self.fhir.find_all("ServiceRequest", criterion, about)
-        if len(orders) != 1 or not _is_for(orders[0], subject):
-            return None
-        return _literal(orders[0])
+        fitting = [order for order in orders if is_for(order, subject)]
+        return _literal(fitting[0]) if len(fitting) == 1 else None
 
     def _devices(self, findings: StudyFindings) -> Mapping[tuple[str, str, str], str]:
         """Return the models' Devices; analyses that share a model share its Device."""
@@ -104,12 +108,6 @@ class ReportSurroundings:
         about = f"{kind} of {self.subject}"
         check_resource(resource, about)
         return _literal(self.fhir.ensure(kind, name.criterion, resource, about))
-
-
-def _is_for(order: Resource, subject: SubjectReference) -> bool:
-    """Tell whether an order is not for another patient than the one who was found."""
-    patient = order.get("subject", {}).get("reference")
-    return subject.reference is None or patient in (None, subject.reference)
 
 
 def _literal(resource: Resource) -> str:

@@ -198,7 +198,7 @@ def surroundings(
     """Return what was found around a study: all of it but the patient and the order."""
     sources = dict.fromkeys(a.source.identity for a in findings.analyses)
     found: dict[str, Any] = {
-        "subject": subject_reference(findings, facts, patient_id),
+        "subject": subject_reference(findings, facts, *filter(None, [patient_id])),
         "devices": {identity: f"Device/m-{n}" for n, identity in enumerate(sources, 1)},
         "assembler": "Device/wetread",
         "organization": "Organization/o-1",

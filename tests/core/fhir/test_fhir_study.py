@@ -77,7 +77,7 @@ def test_a_universal_issuer_comes_first() -> None:
 
 
 def test_the_subject_is_literal_when_the_store_knows_the_patient() -> None:
-    subject = subject_reference(study_findings(), ct_facts(), patient_id="p-1")
+    subject = subject_reference(study_findings(), ct_facts(), "p-1")
     assert subject.as_fhir() == {"reference": "Patient/p-1"}
 
 
@@ -97,13 +97,13 @@ def test_the_subject_is_logical_when_the_store_does_not() -> None:
     ids=["nothing stored", "no patient id", "two patient ids"],
 )
 def test_nobody_is_named_when_it_is_not_certain_who_it_is(facts: StudyFacts) -> None:
-    subject = subject_reference(study_findings(), facts, patient_id="p-1")
+    subject = subject_reference(study_findings(), facts, "p-1")
     assert subject.as_fhir() == {"type": "Patient", "display": NOT_IDENTIFIED}
 
 
 def test_nobody_is_named_when_files_of_two_patients_arrived() -> None:
     findings = study_findings(outcomes=(InstanceOutcome("2.25.5", "2.25.4", "two-patients"),))
-    subject = subject_reference(findings, ct_facts(), patient_id="p-1")
+    subject = subject_reference(findings, ct_facts(), "p-1")
     assert subject.as_fhir() == {"type": "Patient", "display": NOT_IDENTIFIED}
 
 

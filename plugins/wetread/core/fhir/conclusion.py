@@ -66,12 +66,17 @@ def _not_found(facts: StudyFacts, surroundings: Surroundings) -> Iterator[str]:
     """Say whom and what the record does not know: nobody is invented."""
     if surroundings.subject.identifier is None:
         yield "Patient not identified: the stored images name nobody, or more than one."
+    elif surroundings.subject.is_ambiguous:
+        yield "Patient not found: several in the record have the patient number of the images."
     elif surroundings.subject.reference is None:
         yield "Patient not found: nobody in the record has the patient number of the images."
     if facts.accession is None:
         yield "Order not found: no stored image has an accession number."
     elif surroundings.service_request is None:
-        yield "Order not found: no single order in the record has the images' accession number."
+        yield (
+            "Order not found: no single order of the patient in the record has the images'"
+            " accession number."
+        )
 
 
 def _found(findings: StudyFindings, unlisted: int) -> list[str]:

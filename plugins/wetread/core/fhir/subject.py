@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,12 +20,13 @@ class SubjectReference:
     """The subject of every resource of one report.
 
     ``reference`` is literal (``Patient/<id>``); without it ``identifier`` makes a logical
-    reference, which holds even where the store has no such Patient; without both the subject is
-    only said to be unknown.
+    reference, which holds even where the store has no such Patient, or several; without both the
+    subject is only said to be unknown.
     """
 
     reference: str | None = None
     identifier: Identifier | None = None
+    is_ambiguous: bool = False
 
     def as_fhir(self) -> dict[str, Any]:
         if self.reference:
@@ -47,16 +49,28 @@ def patient_identifier(findings: StudyFindings, facts: StudyFacts) -> Identifier
 
 
 def subject_reference(
-    findings: StudyFindings, facts: StudyFacts, patient_id: str | None = None
+    findings: StudyFindings, facts: StudyFacts, *patient_ids: str
 ) -> SubjectReference:
     """Return the subject of the study's report.
 
-    ``patient_id`` is the FHIR id of the one Patient that carries :func:`patient_identifier`, if
-    the store has it.
+    ``patient_ids`` are the FHIR ids of the Patients that carry :func:`patient_identifier`; which of
+    several it is, only a person can tell.
     """
     identifier = patient_identifier(findings, facts)
     if identifier is None:
         return SubjectReference()
-    if patient_id:
-        return SubjectReference(reference=f"Patient/{patient_id}", identifier=identifier)
-    return SubjectReference(identifier=identifier)
+    if len(patient_ids) != 1:
+        return SubjectReference(identifier=identifier, is_ambiguous=bool(patient_ids))
+    return SubjectReference(f"Patient/{patient_ids[0]}", identifier)
+
+
+def is_for(order: Mapping[str, Any], subject: SubjectReference) -> bool:
+    """Tell whether an order is for the patient of the images, by reference or by number.
+
+    An order for somebody whose number is not that of the images must not lead there.
+    """
+    ordered_for = order.get("subject", {})
+    if "reference" in ordered_for:
+        return bool(ordered_for["reference"] == subject.reference)
+    number = ordered_for.get("identifier", {})
+    return subject.identifier == Identifier(number.get("system", ""), number.get("value", ""))
