@@ -83,8 +83,8 @@ def test_other_studies_have_other_reports() -> None:
 
 def test_late_images_do_not_forget_the_predecessor() -> None:
     third, second, first = begun([basis(ct="1"), basis(ct="2"), basis(ct="2")])
-    assert first.predecessor_id is None
-    assert second.predecessor_id == third.predecessor_id == first.report_id
+    assert first.predecessor_ids == ()
+    assert second.predecessor_ids == third.predecessor_ids == (first.report_id,)
 
 
 @given(histories)
@@ -108,13 +108,13 @@ def test_a_report_is_of_one_settings_digest_and_never_of_two_models(history: lis
 
 
 @given(histories)
-def test_a_predecessor_is_another_report(history: list[Basis]) -> None:
+def test_the_predecessors_are_all_other_reports(history: list[Basis]) -> None:
     newest, *earlier = begun(history)
     others = {report.report_id for report in earlier} - {newest.report_id}
-    if others:
-        assert newest.predecessor_id in others
-    else:
-        assert newest.predecessor_id is None
+    assert set(newest.predecessor_ids) == others
+    assert len(newest.predecessor_ids) == len(others)
+    if earlier and earlier[0].report_id in others:
+        assert newest.predecessor_ids[0] == earlier[0].report_id
 
 
 @given(bases)

@@ -321,8 +321,9 @@ class History(RuleBasedStateMachine):
         """Return the id of the report that a version's report, just filed, is to name."""
         begun = self._begun(run_id)
         *editions, _ = self._editions(begun.report_id)
-        if not editions and begun.predecessor_id:
-            editions = self._editions(begun.predecessor_id)
+        if not editions:
+            others = map(self._editions, begun.predecessor_ids)
+            editions = next((written for written in others if written), [])
         return str(editions[-1]["id"]) if editions else None
 
     def _stored_objects(self) -> dict[str, bytes]:

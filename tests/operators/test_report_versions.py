@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 from tests.contract.conftest import StartCloud
-from tests.operators.kills import Worker, transports_of
+from tests.operators.kills import Killed, Worker, transports_of
 from tests.operators.models import answering, settings_with
 from tests.operators.pipeline import CONNECTION, Pipeline
 from tests.operators.test_faults import study_of_its_own
@@ -91,9 +91,9 @@ def study(shared_pipeline: Pipeline) -> Study:
 
 
 @contextmanager
-def other_model() -> Iterator[None]:
+def other_model(title: str = "Another Vision") -> Iterator[None]:
     """Let another row of the table look at the images."""
-    analyses = {"vision": {"title": "Another Vision"}}
+    analyses = {"vision": {"title": title}}
     with pytest.MonkeyPatch.context() as environment:
         changed = {"quiet_period_seconds": 1, "analyses": analyses}
         environment.setenv(SETTINGS, json.dumps(changed))
@@ -156,6 +156,20 @@ def test_late_images_do_not_forget_the_predecessor(shared_pipeline: Pipeline, st
         third = shared_pipeline.report(study.arrive())
     assert own(second) == own(third)
     assert predecessor(third) == first["id"]
+
+
+def test_a_report_follows_the_last_one_that_was_written(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    """The worker of the version in between died before it wrote anything of its report."""
+    first = shared_pipeline.report(study.arrive())
+    (second,) = shared_pipeline.request(study.uid)
+    with other_model(), transports_of(Worker("fhir 1")), pytest.raises(Killed):
+        study.run(second)
+    with other_model("A third Vision"):
+        third = shared_pipeline.report(study.again())
+    assert predecessor(third) == first["id"]
+    assert len(shared_pipeline.reports(study.uid)) == 2
 
 
 def test_going_back_to_a_model_resumes_its_report_and_asks_for_its_review_again(

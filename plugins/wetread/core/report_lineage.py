@@ -44,17 +44,18 @@ class BegunReport:
     """The report that a version has begun to write.
 
     ``report_id`` names the lineage: all versions that write the same report have the same one.
-    ``predecessor_id`` is that of the report that it follows, if the study had another one before.
+    ``predecessor_ids`` are those of the study's other reports that were begun before, the newest
+    first: it follows the first of them that was written.
     """
 
     report_id: str
     basis: Basis
-    predecessor_id: str | None = None
+    predecessor_ids: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
             "report_id": self.report_id,
-            "predecessor_id": self.predecessor_id,
+            "predecessor_ids": list(self.predecessor_ids),
             "settings_digest": self.basis.settings_digest,
             "analyses": dict(self.basis.analyses),
         }
@@ -63,7 +64,7 @@ class BegunReport:
 def begun_report_from_json(stored: Mapping[str, Any]) -> BegunReport:
     """Read a begun report back."""
     basis = Basis(stored["settings_digest"], stored["analyses"])
-    return BegunReport(stored["report_id"], basis, stored["predecessor_id"])
+    return BegunReport(stored["report_id"], basis, tuple(stored["predecessor_ids"]))
 
 
 def begin_report(
@@ -82,8 +83,8 @@ def begin_report(
     """
     report_id = _report_id(study_instance_uid, basis, earlier)
     # Versions of the same report are passed over: late images do not change whom it follows.
-    predecessor_id = next((e.report_id for e in earlier if e.report_id != report_id), None)
-    return BegunReport(report_id, basis, predecessor_id)
+    others = dict.fromkeys(e.report_id for e in earlier if e.report_id != report_id)
+    return BegunReport(report_id, basis, tuple(others))
 
 
 def _report_id(study_instance_uid: str, basis: Basis, earlier: Sequence[BegunReport]) -> str:

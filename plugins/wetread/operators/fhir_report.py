@@ -57,7 +57,7 @@ class WriteFhirReportOperator(StudyResultOperator):
         findings = self.records.findings()
         uid = findings.study_instance_uid
         family = find_family(fhir, uid, begun.report_id, subject)
-        filing = file_result(findings, begun.report_id, family, begun.predecessor_id)
+        filing = file_result(findings, begun.report_id, family, begun.predecessor_ids)
         if filing is None:
             return self._result("decided")
         metadata = self.installation.dicomweb.study_metadata(uid, subject)

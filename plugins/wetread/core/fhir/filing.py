@@ -65,7 +65,7 @@ def file_result(
     findings: StudyFindings,
     report_id: str,
     family: Sequence[Resource],
-    predecessor_id: str | None = None,
+    predecessor_ids: Sequence[str] = (),
 ) -> Filing | None:
     """Return where the result is filed, or nothing when a person has decided this very result.
 
@@ -79,8 +79,9 @@ def file_result(
     family
         The study's ImagingStudy, DiagnosticReports and Tasks, and the Observations that the open
         ones refer to.
-    predecessor_id
-        The id of the lineage that this one follows.
+    predecessor_ids
+        The ids of the lineages before this one, the newest first; it follows the first of them
+        that the store holds, since a report that was begun may never have been written.
     """
     content = content_identifier(findings)
     reports = _of_type(family, "DiagnosticReport")
@@ -91,7 +92,8 @@ def file_result(
         return None
     existing = None if is_closed else latest
     edition = len(editions) - (existing is not None)
-    before = editions[:edition] or _editions(reports, predecessor_id)
+    others = (_editions(reports, other) for other in predecessor_ids)
+    before = editions[:edition] or next(filter(None, others), [])
     report = report_identifier(report_id, edition)
     own = task_identifier(report, content)
     tasks = _of_type(family, "Task")
@@ -122,11 +124,9 @@ def result_references(report: Resource) -> list[str]:
     return [reference for reference in references if _OBSERVATION.fullmatch(reference)]
 
 
-def _editions(reports: Sequence[Resource], report_id: str | None) -> list[Resource]:
+def _editions(reports: Sequence[Resource], report_id: str) -> list[Resource]:
     """Return a lineage's editions as they are in the store, up to the first that is open."""
     editions: list[Resource] = []
-    if report_id is None:
-        return editions
     for edition in count():
         name = report_identifier(report_id, edition)
         named = [report for report in reports if carries(report, name)]
