@@ -214,12 +214,17 @@ class TestSlide:
             1, DimensionOrganizationType="TILED_SPARSE", PerFrameFunctionalGroupsSequence=groups
         )
 
-    @pytest.mark.parametrize("tiling", ["full", "sparse"])
+    @pytest.mark.parametrize("tiling", ["full", "sparse", "concatenated"])
     def test_report_and_annotations_have_it_in_millimetres(self, tiling: str) -> None:
         of = headers("SM")
         if tiling == "sparse":
             of[reference(1).sop_instance_uid] = from_store(self.sparse())
-        objects = built(self.analysis(), of)
+        analysis = self.analysis()
+        if tiling == "concatenated":
+            of = headers("SM", ConcatenationFrameOffsetNumber=3, NumberOfFrames=3)
+            image = reference(1, "SM", self.FRAME - 3)
+            analysis = replace(analysis, findings=(replace(analysis.findings[0], image=image),))
+        objects = built(analysis, of)
         content = hd.sr.srread(BytesIO(objects["structured-report"].blob)).content
         (group,) = content.get_planar_roi_measurement_groups()
         assert isinstance(group.roi, hd.sr.ImageRegion3D)
@@ -235,6 +240,7 @@ class TestSlide:
         (group,) = content.get_planar_roi_measurement_groups()
         selected = group.roi.ContentSequence[0].ReferencedSOPSequence[0]
         assert selected.ReferencedFrameNumber == self.FRAME
+        assert group.roi.PixelOriginInterpretation == "FRAME"
         assert group.roi.value[0] == pytest.approx((0.25 * COLUMNS, 0.5 * ROWS))
         (group,) = hd.ann.annread(BytesIO(objects["annotations"].blob)).get_annotation_groups()
         (box,) = group.get_graphic_data("2D")

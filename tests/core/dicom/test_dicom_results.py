@@ -152,6 +152,9 @@ class TestSources:
             {"PixelSpacing": None},
             {"Rows": None, "Columns": None},
             {"TimezoneOffsetFromUTC": "+0530"},
+            {"TimezoneOffsetFromUTC": "+2500"},
+            {"SliceThickness": None},
+            {"PatientOrientation": ["l", "a\\p"]},
             {"Modality": None},
         ],
         ids=str,
@@ -169,6 +172,17 @@ class TestSources:
         assert "letters" not in caplog.text
         assert "Wetherby" not in caplog.text
         assert SERIES not in caplog.text
+
+    @pytest.mark.parametrize("sop_class", ["1.2.840.10008.5.1.4.1.1.6", "1.3.12.2.1107.5.9.1"])
+    def test_images_of_retired_and_private_classes_are_referred_to_as_they_are(
+        self, sop_class: str
+    ) -> None:
+        objects = built(ANALYSIS, headers(SOPClassUID=sop_class))
+        assert len(objects) == 4
+        for result in objects.values():
+            elements = read(result.blob).iterall()
+            classes = {e.value for e in elements if e.keyword == "ReferencedSOPClassUID"}
+            assert classes == {sop_class}
 
     def test_views_that_share_no_space_are_segmented_each_for_itself(self) -> None:
         found = [

@@ -19,7 +19,7 @@ from wetread.core.dicom.model import (
 from wetread.core.dicom.names import ResultName
 from wetread.core.dicom.parts import annotated_slides
 from wetread.core.dicom.places import Corners, matrix_corners, slide_corners_mm
-from wetread.core.dicom.sealing import seal
+from wetread.core.dicom.sealing import restore_references, seal
 from wetread.core.dicom.series import series_arguments
 from wetread.core.dicom.source import copy_specimen
 from wetread.core.dicom.stand_in import stand_in
@@ -69,6 +69,7 @@ def build_bulk_annotations(
         **series_arguments(name, 1 + annotated_slides(analysis).index(source.SOPInstanceUID)),
         **enhanced_equipment(analysis.source),
     )
+    restore_references(annotations, {source.SOPInstanceUID: header})
     copy_specimen(header, annotations)
     return seal(annotations, header, analysis)
 

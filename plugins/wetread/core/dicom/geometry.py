@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pydicom import Dataset
@@ -14,14 +15,17 @@ _AXES = (("L", "R"), ("P", "A"), ("H", "F"))
 _OBLIQUE = 0.0349
 """Sine of 2 degrees; a smaller share of a direction is not worth a letter."""
 
+_DIRECTION = re.compile(r"[A-Z]{1,16}")
+"""Of a human or an animal (PS3.3 C.7.6.1.1.1), as a CS may have it."""
+
 _SANE_ASPECTS = (0.1, 10.0)
 
 
 def patient_orientation(source: Dataset, frame_number: int) -> list[str]:
     """Return (0020,0020) of the unturned picture: direction of rows and columns, if known."""
-    declared = list(source.get("PatientOrientation") or ())
-    if len(declared) == 2:
-        return [str(direction) for direction in declared]
+    declared = [str(direction) for direction in source.get("PatientOrientation") or ()]
+    if len(declared) == 2 and all(map(_DIRECTION.fullmatch, declared)):
+        return declared
     try:
         plane = functional_group(source, frame_number, "PlaneOrientationSequence") or source
         cosines = [float(value) for value in plane.get("ImageOrientationPatient") or ()]

@@ -46,6 +46,7 @@ def build_key_object_selection(
         evidence=images, content=content, **series_arguments(name), **equipment(analysis.source)
     )
     numbers = {uid: sorted(marked) for uid, marked in frames.items()}
+    restore_references(document, headers)
     for item in document.ContentSequence:
         restore_references(item, headers, numbers)
     return seal(document, headers[images[0].SOPInstanceUID], analysis)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from pydicom import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage, VLWholeSlideMicroscopyImageStorage
 
 from wetread.core.dicom.model import algorithm, code, printable
 from wetread.core.dicom.names import tracking_uid
@@ -172,7 +173,11 @@ def _region(
     in_image = image_corners(seen.region, header)
     if in_image is None:
         return None
-    return ImageRegion("POLYLINE", _closed(in_image), SourceImageForRegion(*_image(seen, header)))
+    source = SourceImageForRegion(*_image(seen, header))
+    region = ImageRegion("POLYLINE", _closed(in_image), source)
+    if header.SOPClassUID == VLWholeSlideMicroscopyImageStorage:
+        region.PixelOriginInterpretation = "FRAME"  # and not the total pixel matrix
+    return region
 
 
 def _closed(corners: Any) -> Any:
@@ -180,5 +185,6 @@ def _closed(corners: Any) -> Any:
 
 
 def _image(seen: Finding | Candidate, header: Dataset) -> tuple[str, str, list[int] | None]:
+    """Return highdicom's arguments for a reference, of the class of stand-ins."""
     frames = [seen.image.frame_number] if is_multi_frame(header) else None
-    return str(header.SOPClassUID), str(header.SOPInstanceUID), frames
+    return SecondaryCaptureImageStorage, str(header.SOPInstanceUID), frames

@@ -72,7 +72,9 @@ def _tile_offset(header: Dataset, frame_number: int) -> Corners | None:
     if header.get("DimensionOrganizationType") != "TILED_FULL" and across * down > 1:
         return None
     # Tiles go along the rows; focal planes and optical paths repeat them (PS3.3 C.7.6.17.3).
-    row, column = divmod((frame_number - 1) % (across * down), across)
+    # Parts of a concatenation count the frames before them (C.7.6.16.2.2.4).
+    (before,) = numbers(header, "ConcatenationFrameOffsetNumber", 1) or [0]
+    row, column = divmod((int(before) + frame_number - 1) % (across * down), across)
     return np.array([column * columns, row * rows], float)
 
 

@@ -46,6 +46,10 @@ keep_values_out_of_logs()
 def stand_in(header: Dataset) -> Dataset:
     """Return the first frame of an image as a single-frame image without identity or pixels.
 
+    The stand-in says that it is a Secondary Capture, which may have a plane and needs none: of an
+    enhanced image highdicom wants functional groups, of a CT image a frame of reference, and it
+    refuses retired and private classes. ``restore_references`` puts the class right.
+
     Raises
     ------
     PermanentError
@@ -57,6 +61,7 @@ def stand_in(header: Dataset) -> Dataset:
         if not value:
             raise problem("result-invalid", f"An image that a result refers to has no {keyword}.")
         setattr(source, keyword, value)
+    source.SOPClassUID = SecondaryCaptureImageStorage
     for keyword in _WITHHELD:
         setattr(source, keyword, "")
     source.Modality = str(header.get("Modality") or "OT")
@@ -65,14 +70,8 @@ def stand_in(header: Dataset) -> Dataset:
 
 
 def placed_stand_in(header: Dataset) -> Dataset:
-    """Return the same with the plane of the first frame, if the header says where that lies.
-
-    The stand-in says that it is a Secondary Capture, which may have a plane and needs none: of an
-    enhanced image highdicom wants functional groups, of a CT image a frame of reference.
-    ``restore_references`` puts the class right.
-    """
+    """Return the same with the plane of the first frame, if the header says where that lies."""
     source = stand_in(header)
-    source.SOPClassUID = SecondaryCaptureImageStorage
     if plane := _plane(header):
         source.update(plane)
     return source
@@ -116,8 +115,9 @@ def _plane(header: Dataset) -> Dataset | None:
     if not frame_of_reference or min(plane.PixelSpacing) <= 0 or not _is_plane(plane):
         return None
     measures = functional_group(header, 1, "PixelMeasuresSequence") or header
-    if thickness := numbers(measures, "SliceThickness", 1):
-        plane.SliceThickness = format_number_as_ds(thickness[0])
+    thickness = numbers(measures, "SliceThickness", 1)
+    # highdicom reads it without asking whether it is there.
+    plane.SliceThickness = format_number_as_ds(thickness[0]) if thickness else None
     return plane
 
 

@@ -13,7 +13,7 @@ from pydicom import Dataset
 from wetread.core.dicom.measurement_groups import absence_group, group_of, nothing_seen_group
 from wetread.core.dicom.model import code, coding_schemes, equipment, observer
 from wetread.core.dicom.names import ResultKind, ResultName, result_name
-from wetread.core.dicom.sealing import seal
+from wetread.core.dicom.sealing import restore_references, seal
 from wetread.core.dicom.series import series_arguments
 from wetread.core.dicom.stand_in import stand_in
 from wetread.core.findings import AnalysisFindings
@@ -57,6 +57,7 @@ def build_structured_report(
         **series_arguments(name),
         **equipment(analysis.source),
     )
+    restore_references(report, headers)
     return seal(report, first, analysis)
 
 

@@ -9,7 +9,8 @@ from pydicom import Dataset
 
 _EVERYWHERE = ("InstanceCreation", "Series", "Content")
 _OF_SECONDARY_CAPTURE = ("DateOfSecondaryCapture", "TimeOfSecondaryCapture")
-_OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
+_OFFSET = re.compile(r"([+-])(0\d|1[0-4])([0-5]\d)")
+"""An offset as PS3.5 table 6.2-1 has it, hours up to 14; any other is none."""
 
 
 def stamp(dataset: Dataset, created_at: str, offset_from_utc: str | None = None) -> None:
