@@ -470,6 +470,23 @@ def test_a_first_report_of_an_older_version_gives_way_to_that_of_a_later_one(
     assert len(study.reviews) == 1
 
 
+def test_a_decision_on_what_the_report_had_let_go_of_stays_when_it_is_found_again(
+    shared_pipeline: Pipeline, study: Study
+) -> None:
+    run_id = study.arrive()
+    report = shared_pipeline.report(run_id)
+    closed = shared_pipeline.decide(shared_pipeline.observations(report)[0], status="final")
+    name = {"reference": f"Observation/{closed['id']}"}
+    others = [item for item in report["result"] if item != name]
+    open_report = {key: value for key, value in report.items() if key != "result"}
+    shared_pipeline.decide(open_report, **({"result": others} if others else {}))
+
+    study.run(run_id)
+
+    assert shared_pipeline.read(closed) == closed
+    assert name in shared_pipeline.report(run_id)["result"]
+
+
 def test_what_a_person_added_to_an_open_report_stays_in_it(
     shared_pipeline: Pipeline, study: Study
 ) -> None:

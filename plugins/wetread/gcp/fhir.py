@@ -16,6 +16,9 @@ _PAGE = "1000"
 """The most resources on a page (Cloud Healthcare API, "FHIR search", ``_count``)."""
 
 
+_CRITERIA_PER_SEARCH = 25
+"""Each takes about 100 characters of a URL."""
+
 _ABSENT = frozenset({404, 410})
 """Statuses of a resource that was never there, or was deleted (FHIR R4, "RESTful API", read)."""
 
@@ -47,6 +50,22 @@ class FhirClient:
                 f"{resource_type} resources share the identifier of {subject}.",
             )
         return found[0] if found else None
+
+    def find_any(
+        self, resource_type: str, criteria: Sequence[str], subject: str
+    ) -> list[dict[str, Any]]:
+        """Return all resources that carry any of some identifiers.
+
+        Parameters
+        ----------
+        criteria
+            ``system|value`` each, escaped for a search, in which a comma means "or".
+        """
+        resources = []
+        for start in range(0, len(criteria), _CRITERIA_PER_SEARCH):
+            some = ",".join(criteria[start : start + _CRITERIA_PER_SEARCH])
+            resources += self.find_all(resource_type, some, subject)
+        return resources
 
     def find_all(self, resource_type: str, criterion: str, subject: str) -> list[dict[str, Any]]:
         """Return all resources that carry an identifier.

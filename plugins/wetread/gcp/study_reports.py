@@ -8,8 +8,11 @@ from wetread.core.fhir.elements import Resource
 from wetread.core.fhir.filing import latest_edition, result_references
 from wetread.core.fhir.identifiers import family_identifier, study_identifier
 from wetread.core.fhir.imaging_study import registered_study
+from wetread.core.fhir.statements import listed_statements
 
 if TYPE_CHECKING:
+    from wetread.core.fhir.filing import Filing
+    from wetread.core.findings import StudyFindings
     from wetread.gcp.fhir import FhirClient
     from wetread.gcp.study_records import StudyRecords
 
@@ -55,3 +58,18 @@ def find_family(
     latest = latest_edition(reports, report_id)
     results = fhir.read_all(result_references(latest), f"results of {subject}") if latest else []
     return [study, *reports, *tasks, *results]
+
+
+def find_let_go(
+    fhir: FhirClient, findings: StudyFindings, filing: Filing, subject: str
+) -> list[Resource]:
+    """Return the Observations that a result finds again and the open report no longer refers to.
+
+    A person may have decided about them since an earlier result was without them.
+    """
+    if filing.existing is None:
+        return []
+    named = (one.identifier for one in listed_statements(findings, filing.report))
+    known = {one.get("value") for o in filing.observations for one in o.get("identifier", [])}
+    unseen = [name.criterion for name in named if name.value not in known]
+    return fhir.find_any("Observation", unseen, f"results of {subject}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wetread.core.errors import RetriableError
@@ -48,7 +49,7 @@ class WriteFhirReportOperator(StudyResultOperator):
         """Read what there is of the report, and write it against that."""
         from wetread.core.fhir.filing import file_result
         from wetread.core.fhir.study import study_facts
-        from wetread.gcp.study_reports import find_family
+        from wetread.gcp.study_reports import find_family, find_let_go
 
         subject, fhir, state = str(self.version), self.installation.fhir, self.installation.state
         if state.is_superseded(self.version):
@@ -60,6 +61,8 @@ class WriteFhirReportOperator(StudyResultOperator):
         filing = file_result(findings, begun.report_id, family, begun.predecessor_ids)
         if filing is None:
             return self._result("decided")
+        let_go = find_let_go(fhir, findings, filing, subject)
+        filing = replace(filing, observations=(*filing.observations, *let_go))
         metadata = self.installation.dicomweb.study_metadata(uid, subject)
         facts = study_facts(metadata, self.installation.settings.site)
         bundle = self._bundle(findings, facts, filing)

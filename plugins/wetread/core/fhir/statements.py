@@ -36,6 +36,11 @@ class Named:
         return self.statement.image.series_instance_uid
 
 
+def listed_statements(findings: StudyFindings, report: Identifier) -> list[Named]:
+    """Return the statements that get an Observation."""
+    return named_statements(findings, report)[:OBSERVATION_LIMIT]
+
+
 def named_statements(findings: StudyFindings, report: Identifier) -> list[Named]:
     """Return all statements of a study's findings in the order of their rank."""
     return sorted(_named(findings, report), key=_rank)
