@@ -16,13 +16,14 @@ from wetread.gcp.http import HttpApi
 class Answering:
     """A session that gives one answer to everything, and keeps what it was asked."""
 
-    def __init__(self, answer: dict[str, Any]) -> None:
-        self._answer, self.asked = answer, list[dict[str, Any]]()
+    def __init__(self, answer: dict[str, Any], status: int = 200) -> None:
+        self._answer, self._status = answer, status
+        self.asked: list[dict[str, Any]] = []
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         self.asked.append(options)
         response = requests.Response()
-        response.status_code, response._content = 200, json.dumps(self._answer).encode()
+        response.status_code, response._content = self._status, json.dumps(self._answer).encode()
         return response
 
 
@@ -58,3 +59,10 @@ def test_many_identifiers_are_looked_for_in_searches_of_a_short_url() -> None:
     searches = [asked["params"]["identifier"].split(",") for asked in session.asked]
     assert [one for search in searches for one in search] == criteria
     assert max(map(len, searches)) == 25
+
+
+def test_a_transaction_that_gave_way_to_another_one_is_tried_again() -> None:
+    session = Answering({"resourceType": "OperationOutcome"}, status=409)
+    client = FhirClient(HttpApi(session, "https://service.test"), "store")
+    with pytest.raises(RetriableError, match="precondition-failed"):
+        client.execute({"resourceType": "Bundle", "type": "transaction", "entry": []}, "the report")

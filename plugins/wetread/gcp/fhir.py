@@ -170,7 +170,8 @@ class FhirClient:
         Raises
         ------
         RetriableError
-            ``precondition-failed``: a resource changed after it was read.
+            ``precondition-failed``: a resource changed after it was read, or the transaction was
+            aborted in favour of another one (409, the HTTP status of ABORTED in Google's APIs).
         PermanentError
             ``request-rejected`` when the store finds the bundle invalid.
         """
@@ -182,5 +183,8 @@ class FhirClient:
             data=canonical_json(bundle),
             call=call,
             subject=subject,
+            accept_status=(200, 409),
         )
+        if response.status_code == 409:
+            raise problem("precondition-failed", f"{call} answered 409 for {subject}.")
         return dict(json_body(response, call, subject))

@@ -132,8 +132,8 @@ def build_transaction(
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     guarded = guard_transaction(bundle, filing)
-    check_bundle(guarded, findings.study_key)
     guarded["entry"] += cancellations(filing, findings.created_at)
+    check_bundle(guarded, findings.study_key)
     return guarded
 
 

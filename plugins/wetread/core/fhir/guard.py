@@ -48,10 +48,7 @@ def guard_transaction(bundle: Mapping[str, Any], filing: Filing) -> Resource:
 
 
 def cancellations(filing: Filing, issued: str) -> list[Resource]:
-    """Return the entries that withdraw the reviews of older results that nobody has taken.
-
-    They are not for the gate: what a worklist added to a review is not ours to judge.
-    """
+    """Return the entries that withdraw the reviews of older results that nobody has taken."""
     return [_cancellation(task, issued) for task in filing.open_tasks]
 
 
