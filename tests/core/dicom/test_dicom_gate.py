@@ -163,6 +163,12 @@ BROKEN: list[tuple[str, str, Change]] = [
         item("IMAGE", put("ReferencedSOPSequence", 0, "ReferencedSOPClassUID", value="1.2.3")),
     ),
     ("dicom.reference.study", SR, other_study),
+    ("dicom.reference.listed", SLIDE_SR, drop("CurrentRequestedProcedureEvidenceSequence")),
+    (
+        "dicom.reference.listed",
+        KO,
+        item("IMAGE", lambda i: delattr(i.ReferencedSOPSequence[0], "ReferencedSOPInstanceUID")),
+    ),
     ("dicom.reference.own", SEG, series_of_the_source),
     ("dicom.reference.own", SC, instance_of_the_source),
     ("dicom.sr.title", SR, put("ConceptNameCodeSequence", 0, "CodeValue", value="126001")),
@@ -176,6 +182,8 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("dicom.sr.item", SR, item("TEXT", drop("TextValue"))),
     ("dicom.sr.item", SR, item("CODE", put("ConceptCodeSequence", value=[]))),
     ("dicom.sr.item", SR, put("ValueType", value="TEXT")),
+    ("dicom.sr.item", SR, drop("ContentSequence")),
+    ("dicom.sr.item", SR, item("CONTAINER", drop("ContentSequence"))),
     ("dicom.sr.number", SR, item("NUM", put("MeasuredValueSequence", value=[]))),
     (
         "dicom.sr.number",
@@ -230,6 +238,12 @@ BROKEN: list[tuple[str, str, Change]] = [
         SEG,
         put("PerFrameFunctionalGroupsSequence", 0, "PlanePositionSequence", value=[]),
     ),
+    ("dicom.seg.position", SEG, drop("FrameOfReferenceUID")),
+    (
+        "dicom.seg.position",
+        SEG,
+        put("SharedFunctionalGroupsSequence", 0, "PixelMeasuresSequence", value=[]),
+    ),
     ("dicom.seg.dimension", SEG, same_place),
     (
         "dicom.seg.dimension",
@@ -239,6 +253,11 @@ BROKEN: list[tuple[str, str, Change]] = [
     ("dicom.sc.burned-in", SC, put("BurnedInAnnotation", value="NO")),
     ("dicom.sc.image-type", SC, put("ImageType", value=["ORIGINAL", "PRIMARY"])),
     ("dicom.sc.source", SC, drop("SourceImageSequence")),
+    (
+        "dicom.sc.source",
+        SC,
+        lambda d: delattr(d.SourceImageSequence[0], "ReferencedSOPInstanceUID"),
+    ),
     ("dicom.ann.number", ANN, group(put("AnnotationGroupNumber", value=2))),
     ("dicom.ann.algorithm", ANN, group(put("AnnotationGroupGenerationType", value="MANUAL"))),
     ("dicom.ann.count", ANN, group(put("NumberOfAnnotations", value=7))),
@@ -250,9 +269,20 @@ BROKEN: list[tuple[str, str, Change]] = [
     ),
     ("dicom.code.unknown", SEG, lambda d: setattr(property_type(d), "CodeValue", "1")),
     ("dicom.code.meaning", SEG, lambda d: setattr(property_type(d), "CodeMeaning", SECRET)),
+    (
+        "dicom.code.unknown",
+        SR,
+        item("NUM", lambda i: delattr(i.ConceptNameCodeSequence[0], "CodingSchemeDesignator")),
+    ),
+    (
+        "dicom.code.meaning",
+        SR,
+        item("NUM", lambda i: delattr(i.ConceptNameCodeSequence[0], "CodeMeaning")),
+    ),
     ("dicom.policy.modality", SEG, put("Modality", value="SR")),
     ("dicom.policy.manufacturer", KO, put("Manufacturer", value=SECRET)),
     ("dicom.policy.notice", ANN, put("SeriesDescription", value="AI annotations")),
+    ("dicom.policy.character-set", KO, drop("SpecificCharacterSet")),
     ("dicom.policy.uid", SR, put("SeriesInstanceUID", value="1.2.840.77")),
 ]
 

@@ -19,7 +19,7 @@ _CONTENT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "CODE": ("ConceptNameCodeSequence", "ConceptCodeSequence"),
         "COMPOSITE": ("ReferencedSOPSequence",),
-        "CONTAINER": ("ContinuityOfContent",),
+        "CONTAINER": ("ConceptNameCodeSequence", "ContinuityOfContent", "ContentSequence"),
         "DATE": ("ConceptNameCodeSequence", "Date"),
         "DATETIME": ("ConceptNameCodeSequence", "DateTime"),
         "IMAGE": ("ReferencedSOPSequence",),
@@ -67,8 +67,9 @@ def content_violations(document: Dataset, template: str) -> Iterator[Violation]:
     used = next(iter(document.get("ContentTemplateSequence") or ()), Dataset())
     if used.get("TemplateIdentifier") != template or used.get("MappingResource") != "DCMR":
         yield Violation("dicom.sr.template", "ContentTemplateSequence")
-    if document.get("ValueType") != "CONTAINER" or not document.get("ConceptNameCodeSequence"):
+    if document.get("ValueType") != "CONTAINER":
         yield Violation("dicom.sr.item", "ValueType")
+    yield from _item_violations(document, "CONTAINER", "")
     constraints = _constraints()[str(document.SOPClassUID)]
     yield from _children(document, constraints, "")
 
@@ -90,7 +91,7 @@ def _children(parent: Dataset, constraints: _Constraints, place: str) -> Iterato
 def _item_violations(item: Dataset, kind: str, path: str) -> Iterator[Violation]:
     for keyword in _CONTENT.get(kind, ()):
         if keyword not in item or item[keyword].is_empty:
-            yield Violation("dicom.sr.item", f"{path}.{keyword}")
+            yield Violation("dicom.sr.item", f"{path}.{keyword}".lstrip("."))
     if kind == "NUM" and not _is_measured(item):
         yield Violation("dicom.sr.number", f"{path}.MeasuredValueSequence")
     if kind in ("SCOORD", "SCOORD3D") and not is_graphic(item):

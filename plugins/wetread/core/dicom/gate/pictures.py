@@ -8,6 +8,8 @@ from pydicom import Dataset
 
 from wetread.core.violation import Violation
 
+_SOURCE = ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
+
 
 def capture_violations(image: Dataset) -> Iterator[Violation]:
     """Yield what is wrong with a key image (PS3.3 A.8.1)."""
@@ -15,7 +17,8 @@ def capture_violations(image: Dataset) -> Iterator[Violation]:
         yield Violation("dicom.sc.burned-in", "BurnedInAnnotation")
     if list(image.get("ImageType") or ())[:2] != ["DERIVED", "SECONDARY"]:
         yield Violation("dicom.sc.image-type", "ImageType")
-    if not image.get("SourceImageSequence"):
+    sources = image.get("SourceImageSequence") or ()
+    if not sources or not all(source.get(uid) for source in sources for uid in _SOURCE):
         yield Violation("dicom.sc.source", "SourceImageSequence")
     yield from pixel_violations(image)
 

@@ -17,6 +17,10 @@ NOTICE: Final = "not for clinical use"
 OWN_ROOT: Final = "2.25."
 """Below which ``derive_uid`` makes UIDs (PS3.5 section B.2)."""
 
+CHARACTER_SET: Final = "ISO_IR 192"
+"""UTF-8, in which any patient's name and any model's words can be written."""
+
+_OF_CODES: Final = ("CodeValue", "LongCodeValue", "CodeMeaning")
 _OF_LANGUAGES: Final = frozenset({"RFC5646", "ISO639_2", "ISO3166_1"})
 """Coding schemes of TID 1204, in which a document says what language it is in."""
 
@@ -27,6 +31,8 @@ def policy_violations(dataset: Dataset) -> Iterator[Violation]:
         yield Violation("dicom.policy.manufacturer", "Manufacturer")
     if NOTICE not in str(dataset.get("SeriesDescription")).lower():
         yield Violation("dicom.policy.notice", "SeriesDescription")
+    if dataset.get("SpecificCharacterSet") != CHARACTER_SET:
+        yield Violation("dicom.policy.character-set", "SpecificCharacterSet")
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
         if not str(dataset.get(keyword)).startswith(OWN_ROOT):
             yield Violation("dicom.policy.uid", keyword)
@@ -39,7 +45,7 @@ def _code_violations(dataset: Dataset, place: str) -> Iterator[Violation]:
             continue
         for index, item in enumerate(element.value):
             path = f"{place}{element.keyword}.{index}"
-            if "CodingSchemeDesignator" in item and "CodeMeaning" in item:
+            if any(keyword in item for keyword in _OF_CODES):
                 yield from _meaning_violations(item, path)
             yield from _code_violations(item, f"{path}.")
 
@@ -48,14 +54,14 @@ def _meaning_violations(code: Dataset, path: str) -> Iterator[Violation]:
     """Yield a code that nobody reviewed: it is in our table or, of a template, in PS3.16."""
     # A code of more than 16 characters is a Long Code Value (PS3.3 table 8.8-1).
     value = str(code.get("CodeValue") or code.get("LongCodeValue"))
-    scheme = str(code.CodingSchemeDesignator)
+    scheme = str(code.get("CodingSchemeDesignator"))
     if scheme in _OF_LANGUAGES:
         return
     ours = _meanings().get(scheme, {}).get(value, frozenset())
     meanings = ours | standard_meanings(scheme).get(value, frozenset())
     if not meanings:
         yield Violation("dicom.code.unknown", path)
-    elif code.CodeMeaning not in meanings:
+    elif code.get("CodeMeaning") not in meanings:
         yield Violation("dicom.code.meaning", path)
 
 

@@ -23,6 +23,8 @@ _USED: Final = (
 )
 """Where an object refers to instances because it is about them."""
 
+_UIDS: Final = ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -43,6 +45,8 @@ def reference_violations(dataset: Dataset) -> Iterator[Violation]:
     instances = {uid for uid, _ in listed}
     used = [reference for keyword in _USED for reference in _found(dataset.get(keyword), keyword)]
     if _must_list(dataset):
+        if not listed:
+            yield Violation("dicom.reference.listed", "ReferencedSOPSequence")
         for reference in used:
             if reference.sop_instance_uid not in instances:
                 yield Violation("dicom.reference.listed", reference.place)
@@ -71,9 +75,9 @@ def _listed(dataset: Dataset) -> Iterator[Reference]:
 def _found(items: Iterable[Dataset] | None, place: str) -> Iterator[Reference]:
     for index, item in enumerate(items or ()):
         path = f"{place}.{index}"
-        if "ReferencedSOPInstanceUID" in item:
-            uids = str(item.get("ReferencedSOPClassUID")), str(item.ReferencedSOPInstanceUID)
-            yield Reference(*uids, path)
+        sop_class_uid, sop_instance_uid = (item.get(keyword) for keyword in _UIDS)
+        if sop_class_uid or sop_instance_uid:
+            yield Reference(str(sop_class_uid), str(sop_instance_uid), path)
         for element in item:
             if element.VR == "SQ":
                 yield from _found(element.value, f"{path}.{element.keyword}")

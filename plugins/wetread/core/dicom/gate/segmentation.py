@@ -18,6 +18,12 @@ _TYPE: Final = {
     "PixelRepresentation": 0,
 }
 
+_PLACE: Final = (
+    ("PlanePositionSequence", "ImagePositionPatient"),
+    ("PlaneOrientationSequence", "ImageOrientationPatient"),
+    ("PixelMeasuresSequence", "PixelSpacing"),
+)
+
 
 def segmentation_violations(image: Dataset) -> Iterator[Violation]:
     """Yield what is wrong with a binary segmentation (PS3.3 C.8.20.2, C.8.20.3, C.7.6.16)."""
@@ -50,10 +56,11 @@ def _frame_violations(image: Dataset, numbers: set[int]) -> Iterator[Violation]:
             yield Violation("dicom.seg.frame-segment", f"{place}.{index}")
     if numbers - set(shown):
         yield Violation("dicom.seg.segment-without-frame", "SegmentSequence")
-    if image.get("FrameOfReferenceUID"):
-        for index, frame in enumerate(frames):
-            if not any(_has_place(group) for group in (frame, shared)):
-                yield Violation("dicom.seg.position", f"{place}.{index}")
+    is_placed = bool(image.get("FrameOfReferenceUID"))
+    for index, frame in enumerate(frames):
+        stated = [_states(macro, keyword, frame, shared) for macro, keyword in _PLACE]
+        if not all(stated) if is_placed else stated[0]:
+            yield Violation("dicom.seg.position", f"{place}.{index}")
     yield from _dimension_violations(image, frames)
 
 
@@ -65,8 +72,8 @@ def _segment_of(frame: Dataset, shared: Dataset) -> int | None:
     return None
 
 
-def _has_place(group: Dataset) -> bool:
-    return bool(group.get("PlanePositionSequence") or group.get("PlanePositionSlideSequence"))
+def _states(macro: str, keyword: str, *groups: Dataset) -> bool:
+    return any(item.get(keyword) for group in groups for item in group.get(macro) or ())
 
 
 def _dimension_violations(image: Dataset, frames: list[Dataset]) -> Iterator[Violation]:
