@@ -126,6 +126,13 @@ class TestNames:
         assert needed == {f"{SERIES}.{number}" for number in (1, 2, 3)}
 
 
+def test_a_model_that_does_not_say_its_version_loses_no_object() -> None:
+    source = replace(ANALYSIS.source, version="", weights_digest="")
+    objects = built(replace(ANALYSIS, source=source))
+    versions = {kind: read(result.blob).SoftwareVersions for kind, result in objects.items()}
+    assert versions == dict.fromkeys(built(), "unknown")
+
+
 def test_what_supersedes_names_the_report_before_it() -> None:
     before = built()["structured-report"].name
     later = built(replace(ANALYSIS, supersedes=ANALYSIS.digest))["structured-report"]

@@ -46,7 +46,7 @@ def equipment(source: AnalysisSource) -> dict[str, str]:
     return {
         "manufacturer": MANUFACTURER,
         "manufacturer_model_name": long_string(source.name),
-        "software_versions": long_string(source.version),
+        "software_versions": _version(source),
     }
 
 
@@ -67,7 +67,7 @@ def algorithm(source: AnalysisSource) -> AlgorithmIdentification:
 
     return AlgorithmIdentification(
         name=long_string(source.name),
-        version=long_string(source.version),
+        version=_version(source),
         parameters=[f"{name} {digest}" for name, digest in _digests(source).items()],
         family=code(concept("artificial-intelligence")),
         manufacturer=MANUFACTURER,
@@ -81,7 +81,7 @@ def algorithm_sequence(source: AnalysisSource) -> AlgorithmIdentificationSequenc
     return AlgorithmIdentificationSequence(
         name=long_string(source.name),
         family=code(concept("artificial-intelligence")),
-        version=long_string(source.version),
+        version=_version(source),
         source=MANUFACTURER,
         parameters=_digests(source),
     )
@@ -95,12 +95,17 @@ def observer(source: AnalysisSource) -> ObserverContext:
         "uid": derive_uid("device", *source.identity),
         "name": long_string(source.name),
         "manufacturer_name": MANUFACTURER,
-        "model_name": long_string(f"{source.name} {source.version}"),
+        "model_name": long_string(f"{source.name} {_version(source)}"),
     }
     return ObserverContext(
         observer_type=code(concept("device-observer")),
         observer_identifying_attributes=DeviceObserverIdentifyingAttributes(**attributes),
     )
+
+
+def _version(source: AnalysisSource) -> str:
+    """Return the model's version; a service may answer without saying it, and DICOM wants one."""
+    return long_string(source.version) or "unknown"
 
 
 def _digests(source: AnalysisSource) -> dict[str, str]:
