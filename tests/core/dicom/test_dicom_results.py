@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from highdicom.sr import CodedConcept, MeasurementReport
 from hypothesis import given, settings
 from pydicom import Dataset, dcmread
 from tests.core.dicom.result_cases import (
@@ -38,10 +39,13 @@ from wetread.core.dicom.results import (
     key_frame,
     result_names,
 )
+from wetread.core.dicom.structured_report import GROUP_LIMIT
 from wetread.core.errors import PermanentError
 from wetread.core.findings import AnalysisFindings
+from wetread.core.terminology import concept
 
 ROOT = Path(__file__).parents[3]
+SCORE = CodedConcept(*concept("score").coded())
 LEFT_OUT_AT_TIMES = {ResultKind.SEGMENTATION, ResultKind.ANNOTATIONS}
 """Where nothing is covered, or nothing says where it would lie."""
 
@@ -142,6 +146,26 @@ def test_what_supersedes_names_the_report_before_it() -> None:
     assert study.StudyInstanceUID == STUDY
     assert series.SeriesInstanceUID == before.series_instance_uid
     assert document.ReferencedSOPInstanceUID == before.sop_instance_uid
+
+
+def test_a_report_holds_the_best_of_more_than_anybody_reads() -> None:
+    (found,) = ANALYSIS.findings[:1]
+    crowd = tuple(replace(found, score=1 - number / 1000, mask=None) for number in range(250))
+    report = read(built(replace(ANALYSIS, findings=crowd))["structured-report"].blob)
+    groups = MeasurementReport.from_sequence([report]).get_planar_roi_measurement_groups()
+    scores = [min(m.value for m in group.get_measurements(name=SCORE)) for group in groups]
+    assert len(groups) == GROUP_LIMIT
+    assert min(scores) == pytest.approx(1 - (GROUP_LIMIT - 1) / 1000)
+
+
+def test_slices_whose_directions_differ_by_their_rounding_are_of_one_volume() -> None:
+    def segmented(direction: float) -> bool:
+        of = headers()
+        of[f"{SERIES}.2"].ImageOrientationPatient = [1, 0, direction, 0, 1, 0]
+        return "segmentation" in built(ANALYSIS, of)
+
+    assert segmented(0.00001)
+    assert not segmented(0.01)
 
 
 class TestSources:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from pydicom import Dataset
 
 from wetread.core.dicom.geometry import patient_orientation
@@ -22,8 +23,12 @@ from wetread.core.terminology import finding_concept
 if TYPE_CHECKING:
     from highdicom.seg import SegmentDescription
 
-_SHARED = ("SeriesInstanceUID", "Rows", "Columns", "FrameOfReferenceUID", "ImageOrientationPatient")
+_SHARED = ("SeriesInstanceUID", "Rows", "Columns", "FrameOfReferenceUID")
+_SHARED_NUMBERS = ("ImageOrientationPatient", "PixelSpacing")
 """What images must have in common to be segmented in one object."""
+
+_ROUNDING = 1e-4
+"""Direction cosines and millimetres are decimal strings, which modalities round slice by slice."""
 
 _FRAME_NUMBER = 1
 """A mask covers first frames only (``wetread.core.predictions.found``)."""
@@ -66,6 +71,9 @@ def build_segmentation(
     if not _are_of_one_volume(sources):
         return None
     first, header = sources[0], headers[uids[0]]
+    for source in sources:
+        for keyword in filter(first.__contains__, _SHARED_NUMBERS):
+            source[keyword] = first[keyword]
     segmentation = Segmentation(
         source_images=sources,
         pixel_array=segment_pixels(masks, first.Rows, first.Columns),
@@ -98,8 +106,16 @@ def _are_of_one_volume(sources: Sequence[Dataset]) -> bool:
     first = sources[0]
     positions = {tuple(source.get("ImagePositionPatient", ())) for source in sources}
     return len(positions) == len(sources) and all(
-        source.get(keyword) == first.get(keyword) for source in sources for keyword in _SHARED
+        all(source.get(keyword) == first.get(keyword) for keyword in _SHARED)
+        and all(_agree(source.get(name), first.get(name)) for name in _SHARED_NUMBERS)
+        for source in sources
     )
+
+
+def _agree(one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
+    if not one or not other:
+        return not one and not other
+    return bool(np.allclose(one, other, rtol=0, atol=_ROUNDING))
 
 
 def _description(

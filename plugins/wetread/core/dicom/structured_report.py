@@ -7,6 +7,7 @@ makes a result final.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from pydicom import Dataset
 
@@ -16,8 +17,17 @@ from wetread.core.dicom.names import ResultKind, ResultName, result_name
 from wetread.core.dicom.sealing import restore_references, seal
 from wetread.core.dicom.series import series_arguments
 from wetread.core.dicom.stand_in import stand_in
-from wetread.core.findings import AnalysisFindings
+from wetread.core.findings import AnalysisFindings, Candidate, CandidateKind, Finding
 from wetread.core.terminology import Concept, concept, procedure_concept
+
+GROUP_LIMIT: Final = 200
+"""How many get a measurement group, the best first: findings, anomalies, then objects.
+
+A group takes a hundredth of a second or more to make, and nobody reads so many; the others are in
+the FHIR store and, on slides, in the annotations.
+"""
+
+_RANKS: Final = (Finding.kind, CandidateKind.ANOMALY, CandidateKind.OBJECT)
 
 
 def build_structured_report(
@@ -36,7 +46,7 @@ def build_structured_report(
     groups = [
         *(
             group_of(seen, number, headers[seen.image.sop_instance_uid], analysis)
-            for number, seen in enumerate(analysis.seen, 1)
+            for number, seen in _reported(analysis)
         ),
         *(absence_group(absence, first, analysis) for absence in analysis.absences),
     ]
@@ -59,6 +69,16 @@ def build_structured_report(
     )
     restore_references(report, headers)
     return seal(report, first, analysis)
+
+
+def _reported(analysis: AnalysisFindings) -> list[tuple[int, Finding | Candidate]]:
+    """Return what gets a group, in its order and with its place in ``analysis.seen``, from 1."""
+
+    def rank(place: tuple[int, Finding | Candidate]) -> tuple[int, float, int]:
+        number, seen = place
+        return _RANKS.index(seen.kind), -seen.score, number
+
+    return sorted(sorted(enumerate(analysis.seen, 1), key=rank)[:GROUP_LIMIT])
 
 
 def _procedure(analysis: AnalysisFindings, header: Dataset) -> Concept:
