@@ -20,6 +20,7 @@ SYSTEM = "urn:hospital:numbers"
 _numbers = count(9000)
 
 Resource = dict[str, Any]
+FHIR = "application/fhir+json"
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,7 @@ class Visit:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
+        self.run_id = ""
         self.patient, self.accession = f"P{uuid.uuid4().hex[:8]}", f"A{uuid.uuid4().hex[:8]}"
 
     def report(self) -> Resource:
@@ -45,10 +47,14 @@ class Visit:
         dataset.pop("IssuerOfPatientID", None)
         dataset.save_as(stream)
         self.pipeline.upload(f"visit-{number}", [SampleFile("image.dcm", stream.getvalue())])
-        (run_id,) = self.pipeline.intake()
-        results = self.pipeline.run(run_id, without=("write_dicom_results", "raise_alert"))
+        (self.run_id,) = self.pipeline.intake()
+        return self.read()
+
+    def read(self) -> Resource:
+        """Read the image that was sent; return the report."""
+        results = self.pipeline.run(self.run_id, without=("write_dicom_results", "raise_alert"))
         assert not [result for result in results.values() if isinstance(result, Exception)]
-        return self.pipeline.report(run_id)
+        return self.pipeline.report(self.run_id)
 
     def admit(self, number: str | None = None) -> str:
         """Create a Patient; return the reference."""
@@ -71,7 +77,7 @@ class Visit:
         answer = requests.post(
             f"{self.pipeline.fhir_url}/{resource['resourceType']}",
             json=resource,
-            headers={"Content-Type": "application/fhir+json"},
+            headers={"Content-Type": FHIR},
             timeout=30,
         )
         answer.raise_for_status()
@@ -134,3 +140,26 @@ def test_an_order_for_somebody_else_is_never_that_of_the_images(
 def test_an_order_that_names_the_patient_by_number_is_referred_to(visit: Visit) -> None:
     order = visit.order({"identifier": {"system": SYSTEM, "value": visit.patient}})
     assert visit.report()["basedOn"] == [{"reference": order}]
+
+
+def test_what_other_systems_wrote_into_the_imaging_study_stays(visit: Visit) -> None:
+    url = f"{visit.pipeline.fhir_url}/{visit.report()['imagingStudy'][0]['reference']}"
+    theirs = {
+        "note": [{"text": "Seen in the conference."}],
+        "reasonCode": [{"text": "Cough"}],
+        "meta": {"security": [{"system": "https://hospital.example.org/labels", "code": "R"}]},
+    }
+    number = {"system": "https://ris.example.org/number", "value": visit.accession}
+    study = requests.get(url, timeout=30).json()
+    changed = {**study, **theirs, "identifier": [*study["identifier"], number]}
+    requests.put(url, json=changed, headers={"Content-Type": FHIR}, timeout=30).raise_for_status()
+
+    visit.read()
+
+    after = requests.get(url, timeout=30).json()
+    assert {name: after[name] for name in ("note", "reasonCode")} == {
+        name: theirs[name] for name in ("note", "reasonCode")
+    }
+    assert after["meta"]["security"] == theirs["meta"]["security"]
+    assert after["identifier"] == changed["identifier"]
+    assert after["series"] == study["series"]

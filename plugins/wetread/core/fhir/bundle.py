@@ -23,7 +23,7 @@ from wetread.core.fhir.identifiers import (
     study_identifier,
     task_identifier,
 )
-from wetread.core.fhir.imaging_study import imaging_study
+from wetread.core.fhir.imaging_study import imaging_study, with_what_others_wrote
 from wetread.core.fhir.media import media
 from wetread.core.fhir.observation import observation
 from wetread.core.fhir.presented_form import document_binary, document_form, structured_reports
@@ -134,6 +134,10 @@ def build_transaction(
     guarded = guard_transaction(bundle, filing)
     guarded["entry"] += cancellations(filing, findings.created_at)
     check_bundle(guarded, findings.study_key)
+    if filing.study is not None:
+        # Not ours to judge: the store has taken it from others.
+        first = guarded["entry"][0]
+        first["resource"] = with_what_others_wrote(first["resource"], filing.study)
     return guarded
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from wetread.core.fhir.elements import (
     Resource,
@@ -31,6 +32,30 @@ resource that may have 10 MB (Healthcare API, "Quotas and limits")."""
 _LATERALITY: Final = {"R": "right", "L": "left", "B": "right-and-left"}
 """DICOM's Laterality (0020,0060) and Image Laterality (0020,0062)."""
 
+_WRITTEN: Final = frozenset(
+    {
+        "resourceType",
+        "id",
+        "meta",
+        "text",
+        "identifier",
+        "status",
+        "modality",
+        "subject",
+        "started",
+        "basedOn",
+        "endpoint",
+        "numberOfSeries",
+        "numberOfInstances",
+        "procedureCode",
+        "description",
+        "series",
+    }
+)
+"""The elements that are Wetread's to write, or the store's; others are left as they are."""
+
+_LABELS: Final = ("profile", "security", "tag")
+"""What people put on a resource; the rest of its ``meta`` is the store's."""
 
 _NOTICE: Final = "AI results about it are not for clinical use."
 
@@ -77,6 +102,25 @@ def registered_study(study_instance_uid: str) -> Resource:
         "status": "registered",
         "subject": SubjectReference().as_fhir(),
     }
+
+
+def with_what_others_wrote(study: Resource, stored: Mapping[str, Any]) -> Resource:
+    """Return the study with what other systems wrote into the resource that it replaces.
+
+    An ImagingStudy may be kept by several, and an update replaces all of it: their notes, referrer
+    and interpreter stay, and so do labels and the numbers of other systems.
+    """
+    systems = {one["system"] for one in study["identifier"]}
+    labels = {name: stored["meta"][name] for name in _LABELS if name in stored.get("meta", {})}
+    theirs = [one for one in stored.get("identifier", []) if one.get("system") not in systems]
+    return without_absent(
+        {
+            **{name: value for name, value in stored.items() if name not in _WRITTEN},
+            **study,
+            "meta": labels,
+            "identifier": [*study["identifier"], *theirs],
+        }
+    )
 
 
 def _summary(facts: StudyFacts) -> str:
