@@ -64,3 +64,9 @@ def shared_pipeline(shared_cloud: RunningCloud) -> Iterator[Pipeline]:
     with connected(shared_cloud) as pipeline:
         pipeline.set_up()
         yield pipeline
+
+
+@pytest.fixture
+def quick_pull(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long for messages: what a test is about lies in the bucket."""
+    monkeypatch.setattr("wetread.operators.study_claim._PULL_SECONDS", 0.1)

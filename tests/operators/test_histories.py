@@ -24,8 +24,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.operators.pipeline import Pipeline
+from tests.operators.report_study import content, own, predecessor
 from tests.operators.test_faults import study_of_its_own
-from tests.operators.test_report_versions import content, own, predecessor
 
 from samples import SampleFile
 from wetread.core.dicom.ownership import is_own_result
